@@ -1,0 +1,1 @@
+"""Backpropagation, learned by building it: the library, the exercises and the figures of the course."""

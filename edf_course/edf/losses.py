@@ -1,0 +1,117 @@
+"""Loss nodes: one value for each example, shape (B,). The batch is averaged later, in the parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edf_course.edf.errors import DataError, ShapeError
+from edf_course.edf.graph import CompNode, as_operand
+from edf_course.edf.nodes import require_same_shape
+
+
+class LogLoss(CompNode):
+    """How surprising the right class is: value[b] = -log q[b, y[b]].
+
+    Shapes: probabilities q (B, n), labels y (B,) in 0 ... n-1 -> (B,), in nats.
+    Backward: q.grad[b, y[b]] = -grad[b] / q[b, y[b]], all other entries 0.
+    Raises: DataError for labels that are no whole numbers, or out of range; ShapeError for other shapes.
+    Source: EDF slides, "MLP in EDF".
+    """
+
+    def __init__(self, q: Any, y: Any) -> None:
+        super().__init__()
+        self.q, self.y = as_operand(q), as_operand(y, floats=False)
+
+    def forward(self) -> None:
+        q = self.q.value
+        self.labels = class_labels("LogLoss", self.y.value, q)
+        self.value = -np.log(q[np.arange(len(q)), self.labels])
+
+    def backward(self) -> None:
+        q = self.q.value
+        rows = np.arange(len(q))
+        delta = np.zeros_like(q)
+        delta[rows, self.labels] = -self.grad / q[rows, self.labels]
+        self.q.addgrad(delta)
+
+
+class CrossEntropy(CompNode):
+    """LogLoss(Softmax(scores), y) in one node, exact where the two of them would divide by a probability of 0.
+
+    value[b] = log(sum_j exp(scores[b, j])) - scores[b, y[b]].
+    Shapes: scores (B, n), labels y (B,) in 0 ... n-1 -> (B,), in nats.
+    Backward: scores.grad[b] = grad[b] (q[b] - onehot(y[b])), with q = softmax of the scores.
+    Raises: as LogLoss.
+    """
+
+    def __init__(self, scores: Any, y: Any) -> None:
+        super().__init__()
+        self.scores, self.y = as_operand(scores), as_operand(y, floats=False)
+
+    def forward(self) -> None:
+        scores = self.scores.value
+        self.labels = class_labels("CrossEntropy", self.y.value, scores)
+        shifted = scores - scores.max(axis=1, keepdims=True)  # largest exponent 0: no overflow
+        exponentials = np.exp(shifted)
+        total = exponentials.sum(axis=1, keepdims=True)  # (B, 1)
+        self.q = exponentials / total
+        self.value = np.log(total[:, 0]) - shifted[np.arange(len(scores)), self.labels]
+
+    def backward(self) -> None:
+        delta = self.q.copy()
+        delta[np.arange(len(delta)), self.labels] -= 1.0
+        delta *= self.grad[:, np.newaxis]
+        self.scores.addgrad(delta)
+
+
+class SquaredError(CompNode):
+    """The squared distance to the target: value[b] = sum_i (p[b, i] - t[b, i])².
+
+    Shapes: prediction p (B, n), target t (B, n) -> (B,). A sum over features, not a mean (Kak's Eq. (1)).
+    Backward: p.grad = 2 grad (p - t), and t.grad = -p.grad where the target is computed too.
+    Raises: ShapeError where the shapes differ: (B, n) against (B,) would broadcast to something else.
+    """
+
+    def __init__(self, p: Any, t: Any) -> None:
+        super().__init__()
+        self.p, self.t = as_operand(p), as_operand(t)
+
+    def forward(self) -> None:
+        require_same_shape("SquaredError", p=self.p.value, t=self.t.value)
+        self.error = self.p.value - self.t.value
+        self.value = (self.error**2).reshape(len(self.error), -1).sum(axis=1)
+
+    def backward(self) -> None:
+        grad = self.grad.reshape(-1, *[1] * (self.error.ndim - 1))  # (B, 1, ...)
+        delta = 2.0 * grad * self.error
+        self.p.addgrad(delta)
+        self.t.addgrad(-delta)
+
+
+def class_labels(node: str, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the labels `y` as integers that can index the columns of `scores`.
+
+    Raises: DataError or ShapeError, naming the entry, where they cannot.
+    """
+    y = np.asarray(y)
+    if scores.ndim != 2 or y.shape != scores.shape[:1]:
+        raise ShapeError(
+            f"{node}: one label for each row is needed, so shapes (B, n) and (B,), but they are {scores.shape} and "
+            f"{y.shape}."
+        )
+    if y.dtype.kind not in "iu":
+        whole = y.astype(int)
+        if not np.array_equal(whole, y):
+            raise DataError(
+                f"{node}: labels are class numbers, 0 to {scores.shape[1] - 1}, but y holds {y.dtype} such as {y[whole != y][0]}."
+            )
+        y = whole
+    if y.min() < 0 or y.max() >= scores.shape[1]:
+        at = int(np.argmax((y < 0) | (y >= scores.shape[1])))
+        raise DataError(
+            f"{node}: label {y[at]} of example {at} is out of range: {scores.shape[1]} classes have labels 0 to "
+            f"{scores.shape[1] - 1}."
+        )
+    return y

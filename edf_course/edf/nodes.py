@@ -1,0 +1,200 @@
+"""Computed nodes: each has its forward next to its backward, and the formula of both in its docstring.
+
+Arrays are batch-first, x[b, i]; a node's `value` and `grad` have the same shape. Every `backward` is a vector-Jacobian
+product: it turns `self.grad`, how the loss changes with y, into how the loss changes with the operands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edf_course.edf.errors import ShapeError
+from edf_course.edf.graph import CompNode, as_operand
+
+
+class Affine(CompNode):
+    """A matrix and a bias: y[b, j] = sum_i x[b, i] W[i, j] - C[j], or y = xW - C.
+
+    Shapes: x (B, n), Phi.w (n, m), Phi.b (m,) -> y (B, m).
+    Backward: x.grad = y.grad Wᵀ, W.grad = xᵀ y.grad / B, C.grad = -(mean of y.grad over the batch).
+    Raises: ShapeError where x has not as many columns as W has rows.
+    Source: EDF slides, "The Affine Class"; W.grad is its "???" (there an outer product for each example, which needs B
+    times the memory; the product of matrices sums over the batch on the way).
+    """
+
+    def __init__(self, Phi: Any, x: Any) -> None:
+        super().__init__()
+        self.Phi = Phi
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        x, W, C = self.x.value, self.Phi.w.value, self.Phi.b.value
+        if x.ndim != 2 or x.shape[1] != W.shape[0]:
+            columns = f"{x.shape[1]} columns" if x.ndim == 2 else f"shape {x.shape}, not (B, n),"
+            raise ShapeError(f"Affine: x has {columns} but W has {W.shape[0]} rows (x {x.shape}, W {W.shape}).")
+        self.value = x @ W  # (B, m)
+        self.value -= C
+
+    def backward(self) -> None:
+        x, g = self.x.value, self.grad
+        if self.x.needs_grad:
+            self.x.addgrad(g @ self.Phi.w.value.T)  # (B, n)
+        share = g / len(g)  # each example's share of the mean
+        self.Phi.w.addgrad_mean(x.T @ share)  # (n, m)
+        self.Phi.b.addgrad_mean(-share.sum(axis=0))  # (m,)
+
+
+class Sigmoid(CompNode):
+    """Squash to (0, 1): y = 1 / (1 + exp(-x)), entry by entry.
+
+    Shapes: x (B, ...) -> y (B, ...).
+    Backward: x.grad = y.grad y (1 - y).
+    Source: EDF slides, "The Sigmoid Class". For x below about -709 the slides' exp(-x) overflows; here the exponent is
+    never positive, and y is still right (1 / (1 + e) or e / (1 + e) with e = exp(-|x|)).
+    """
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        self.value = sigmoid(self.x.value)
+
+    def backward(self) -> None:
+        y = self.value
+        self.x.addgrad(self.grad * y * (1.0 - y))
+
+
+class Tanh(CompNode):
+    """Squash to (-1, 1): y = tanh(x), entry by entry.
+
+    Shapes: x (B, ...) -> y (B, ...).
+    Backward: x.grad = y.grad (1 - y²).
+    Source: notes on the micrograd video ("a neuron behaves as follows").
+    """
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        self.value = np.tanh(self.x.value)
+
+    def backward(self) -> None:
+        self.x.addgrad(self.grad * (1.0 - self.value**2))
+
+
+class ReLU(CompNode):
+    """Cut off what is negative: y = max(x, 0), entry by entry.
+
+    Shapes: x (B, ...) -> y (B, ...).
+    Backward: x.grad = y.grad where x > 0, else 0; at x = 0 exactly the slope is taken as 0, as torch.relu does.
+    Source: Kak, slide 77 (there: where x is not negative, which would make the slope at 0 one).
+    """
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        self.value = np.maximum(self.x.value, 0.0)
+
+    def backward(self) -> None:
+        self.x.addgrad(self.grad * (self.x.value > 0))
+
+
+class Softplus(CompNode):
+    """ReLU with its corner rounded off: y = log(1 + exp(x)), entry by entry.
+
+    Shapes: x (B, ...) -> y (B, ...).
+    Backward: x.grad = y.grad sigmoid(x).
+    """
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        self.value = np.logaddexp(self.x.value, 0.0)  # no overflow at x = 1000
+
+    def backward(self) -> None:
+        self.x.addgrad(self.grad * sigmoid(self.x.value))
+
+
+class Softmax(CompNode):
+    """Rows of x as probabilities: y[b, i] = exp(x[b, i]) / sum_j exp(x[b, j]).
+
+    Shapes: x (B, ..., n) -> y (B, ..., n).
+    Backward: x.grad = Jᵀ y.grad with J = diag(y) - y yᵀ for each row.
+    Source: EDF slides, "MLP in EDF".
+    """
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x = as_operand(x)
+
+    def forward(self) -> None:
+        shifted = np.exp(self.x.value - self.x.value.max(axis=-1, keepdims=True))  # largest exponent 0: no overflow
+        self.value = shifted / shifted.sum(axis=-1, keepdims=True)
+
+    def backward(self) -> None:
+        y, g = self.value, self.grad
+        self.x.addgrad(y * (g - (g * y).sum(axis=-1, keepdims=True)))
+
+
+class Add(CompNode):
+    """Add two nodes of one shape: y = a + b.
+
+    Shapes: a (B, ...), b the same -> y the same.
+    Backward: a.grad = y.grad, b.grad = y.grad.
+    Raises: ShapeError where the shapes differ (nothing is broadcast).
+    Source: notes on the micrograd video: a sum hands the gradient on.
+    """
+
+    def __init__(self, a: Any, b: Any) -> None:
+        super().__init__()
+        self.a, self.b = as_operand(a), as_operand(b)
+
+    def forward(self) -> None:
+        require_same_shape("Add", a=self.a.value, b=self.b.value)
+        self.value = self.a.value + self.b.value
+
+    def backward(self) -> None:
+        self.a.addgrad(self.grad)
+        self.b.addgrad(self.grad)
+
+
+class Mul(CompNode):
+    """Multiply two nodes of one shape, entry by entry: y = a b.
+
+    Shapes: a (B, ...), b the same -> y the same.
+    Backward: a.grad = y.grad b, b.grad = y.grad a.
+    Raises: ShapeError where the shapes differ (nothing is broadcast).
+    """
+
+    def __init__(self, a: Any, b: Any) -> None:
+        super().__init__()
+        self.a, self.b = as_operand(a), as_operand(b)
+
+    def forward(self) -> None:
+        require_same_shape("Mul", a=self.a.value, b=self.b.value)
+        self.value = self.a.value * self.b.value
+
+    def backward(self) -> None:
+        self.a.addgrad(self.grad * self.b.value)
+        self.b.addgrad(self.grad * self.a.value)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)) without overflow, in the dtype of x."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+def require_same_shape(node: str, **values: np.ndarray) -> None:
+    """Raise ShapeError, naming the operands, where two values differ in shape."""
+    (name_a, a), (name_b, b) = values.items()
+    if a.shape != b.shape:
+        raise ShapeError(f"{node}: {name_a} has shape {a.shape}, but {name_b} has shape {b.shape}.")
