@@ -67,7 +67,7 @@ constraints: $(READY)  ## Choose the newest versions of all packages and pin the
 	$(BIN)/python -m venv build/pins
 	build/pins/bin/python -m pip install torch==2.13.0 -e '.[$(EXTRAS)]' -e autograder
 	{ sed '/^[^#]/,$$d' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude-editable \
-	  | sed -E '/^(pip|nvidia-|triton)/d; s/\+.*//'; } > build/constraints.txt
+	  | sed -E '/^(pip|cuda-|nvidia-|triton)/d; s/\+.*//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
 .PHONY: clean
