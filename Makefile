@@ -84,7 +84,7 @@ $(READY): pyproject.toml autograder/pyproject.toml constraints.txt
 	  python=; \
 	done; \
 	if [ -z "$$python" ]; then \
-	  echo "The course needs Python 3.11, 3.12 or 3.13, and $$* is not one: install it, or name yours: make PYTHON=/path/to/python3.12" >&2; \
+	  echo "The course needs Python 3.11, 3.12 or 3.13, and none was found (tried: $$*). Install one, or name yours: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; \
 	fi; \
 	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \

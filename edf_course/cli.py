@@ -52,9 +52,11 @@ def lab(port: int | None, folder: Path, no_copy: bool, jupyter_arguments: tuple[
     A file that is in the folder already is never overwritten. JUPYTER_ARGUMENTS are handed on to `jupyter lab`,
     for example --no-browser.
     """
-    from edf_course.lab import LabError, copy_lectures, is_root, lectures_folder, start_lab
+    from edf_course.lab import LabError, check_port, copy_lectures, is_root, lectures_folder, start_lab
 
     try:
+        if port is not None:
+            check_port(port)
         if not no_copy:
             for notice in copy_lectures(lectures_folder(), folder):
                 click.echo(notice)

@@ -162,12 +162,10 @@ def is_root() -> bool:
 def start_lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
     """Run JupyterLab in `folder` until it is stopped, and return its exit code.
 
-    Raises: LabError where JupyterLab is not installed or the port is taken.
+    Raises: LabError where JupyterLab is not installed.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError(f"JupyterLab is missing: {sys.executable} -m pip install edf-course")
-    if port is not None:
-        check_port(port)
     paths = [str(SERVER_CONFIG), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(path for path in paths if path)}
     process = subprocess.Popen(lab_command(folder, port, arguments), env=environment)

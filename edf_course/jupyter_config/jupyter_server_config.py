@@ -1,7 +1,7 @@
 """Settings of the Jupyter server that `edf-course lab` starts.
 
 Small messages to and from a kernel are sent at once (TCP_NODELAY) instead of being gathered, which a figure that asks
-the kernel while a slider moves feels: a round trip was measured at 27 ms instead of 50 ms.
+the kernel while a slider moves feels: a round trip of a bare client was measured at 9 ms instead of 48 ms.
 """
 
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
