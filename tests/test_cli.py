@@ -51,9 +51,7 @@ def release(source: Path, version: str) -> None:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_lectures_and_what_lies_beside_them_are_copied(source: Path, workspace: Path) -> None:
@@ -142,9 +140,7 @@ def test_a_version_cannot_lead_out_of_the_folder(source: Path, workspace: Path) 
     assert (workspace / "04_edf" / "04_edf.new-..-..-2.ipynb").exists()
 
 
-def test_an_interrupted_copy_leaves_no_half_file(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_copy_leaves_no_half_file(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import distribution, requires
+from collections.abc import Iterator
+from importlib.metadata import distribution, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -103,3 +106,37 @@ def test_hooks_come_from_the_environment_and_not_from_elsewhere() -> None:
     for hook in repositories[0]["hooks"]:
         assert hook["language"] == "system"
         assert hook["entry"].startswith(".venv/bin/")
+
+
+def imported(folder: str) -> Iterator[tuple[str, str]]:
+    """The modules of others that the Python files of a folder import, wherever in a file: (file, module)."""
+    own = {*sys.stdlib_module_names, "edf_course", "autograder", "tests"}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for module in {name.partition(".")[0] for name in names} - own:
+                yield path.relative_to(ROOT).as_posix(), module
+
+
+def declared(*lists: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(line).name) for lines in lists for line in lines}
+
+
+COURSE_NEEDS = declared(COURSE["project"]["dependencies"])
+EXTRA_NEEDS = {name: declared(lines) for name, lines in COURSE["project"]["optional-dependencies"].items()}
+AUTOGRADER_NEEDS = declared(AUTOGRADER["project"]["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("folder", "may_import"),
+    [
+        ("edf_course", COURSE_NEEDS | EXTRA_NEEDS["torch"]),
+        ("autograder", AUTOGRADER_NEEDS | EXTRA_NEEDS["torch"] | EXTRA_NEEDS["nbgrader"]),
+        ("tests", COURSE_NEEDS | AUTOGRADER_NEEDS | set().union(*EXTRA_NEEDS.values())),
+    ],
+)
+def test_what_is_imported_is_declared(folder: str, may_import: set[str]) -> None:
+    providers = packages_distributions()
+    for file, module in imported(folder):
+        assert {canonicalize_name(name) for name in providers.get(module, [])} & may_import, f"{file}: {module}"

@@ -1,4 +1,4 @@
-"""What the two distributions hold: a student's install has lectures and figures, and nothing that gives an answer away."""
+"""What the two distributions hold: a student's install has lectures and figures, and nothing that gives an answer."""
 
 from __future__ import annotations
 
