@@ -23,7 +23,8 @@
 #
 # **How it works.** Each of the ten exercises has three cells: one in which you write, one with `check(...)` that tells
 # you at once what is right and what is not, and one that is graded when you hand in. Check as often as you like. You
-# may skip any exercise: later cells then take the library's piece instead of yours, and say so.
+# may skip any exercise: later cells then take the library's piece instead of yours, and say so. (Three dots in place of
+# a cell hide code that only draws a figure. Click them if you are curious.)
 
 # %%
 import numpy as np
@@ -66,10 +67,9 @@ def show(figure, alt):
 def box(axes, x, y, name, shape, kind):
     """Draw one node: its name, and the shape of its value."""
     colour, style, line = KINDS[kind]
-    corner, size = (x - 0.75, y - 0.42), (1.5, 0.84)
+    corner, size = (x - 0.75, y - 0.45), (1.5, 0.9)
     axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=colour + "33", ec=colour, lw=2, ls=line))
-    axes.text(x, y + 0.14, name, ha="center", va="center", fontsize=11, fontweight="bold")
-    axes.text(x, y - 0.19, shape, ha="center", va="center", fontsize=9)
+    axes.text(x, y + 0.4, f"$\\bf{{{name}}}$\n{shape}", ha="center", va="top", fontsize=9, linespacing=1.35)
 
 
 def arrow(axes, start, end, backward=False):
@@ -80,7 +80,7 @@ def arrow(axes, start, end, backward=False):
 
 def draw_net():
     """Draw the digit net of this lecture: nodes with their shapes, values forward, gradients backward."""
-    figure = Figure(figsize=(9.4, 3.1), layout="constrained")
+    figure = Figure(figsize=(9.4, 2.5), layout="constrained")
     axes = figure.subplots()
     chain = [("x", "(B, 64)"), ("Affine", "(B, 32)"), ("Sigmoid", "(B, 32)"), ("Affine", "(B, 10)"),
              ("Softmax", "(B, 10)"), ("LogLoss", "(B,)")]  # fmt: skip
@@ -90,18 +90,18 @@ def draw_net():
             arrow(axes, (2.2 * i - 1.44, 0.15), (2.2 * i - 0.76, 0.15))
         if i > 1:
             arrow(axes, (2.2 * i - 0.76, -0.15), (2.2 * i - 1.44, -0.15), backward=True)
-    below = [(1, "Φ₁", "w (64, 32), b (32,)"), (3, "Φ₂", "w (32, 10), b (10,)"), (5, "y", "(B,)")]
+    below = [(1, r"\Phi_1", "w (64, 32)\nb (32,)"), (3, r"\Phi_2", "w (32, 10)\nb (10,)"), (5, "y", "(B,)")]
     for i, name, shape in below:
         box(axes, 2.2 * i, -1.6, name, shape, "Input" if name == "y" else "Parameter")
-        arrow(axes, (2.2 * i - 0.15, -1.17), (2.2 * i - 0.15, -0.43))
+        arrow(axes, (2.2 * i - 0.15, -1.14), (2.2 * i - 0.15, -0.46))
         if name != "y":
-            arrow(axes, (2.2 * i + 0.15, -0.43), (2.2 * i + 0.15, -1.17), backward=True)
+            arrow(axes, (2.2 * i + 0.15, -0.46), (2.2 * i + 0.15, -1.14), backward=True)
     axes.plot([], [], color=BLUE, lw=1.8, label="value, forward")
     axes.plot([], [], color=VERMILION, ls="--", lw=1.8, label="gradient, backward")
     for kind, (colour, _, _) in KINDS.items():
         axes.plot([], [], color=colour, marker="s", linestyle="", markersize=9, label=kind)
     figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=9)
-    axes.set(xlim=(-0.9, 11.9), ylim=(-2.1, 0.55), aspect="equal")
+    axes.set(xlim=(-0.9, 11.9), ylim=(-2.1, 0.5), aspect="equal")
     axes.axis("off")
     show(figure, "A net as a graph, from left to right: input x (B, 64), Affine (B, 32), Sigmoid (B, 32), Affine (B, 10), "
          "Softmax (B, 10), LogLoss (B,). The parameter packages Phi 1 and Phi 2 feed the two Affine nodes from below, and "
@@ -385,18 +385,18 @@ X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 2.0]])
 labels = np.array([0, 1, 1, 0])
 
 with edf.Graph() as small:
-    x, y = Input(name="x"), Input(name="y")
-    Phi1, Phi2 = edf.AffineParams(2, 3, rng=5), edf.AffineParams(3, 2, rng=6)
-    hidden = edf.Sigmoid(edf.Affine(Phi1, x))
-    loss = edf.LogLoss(edf.Softmax(edf.Affine(Phi2, hidden)), y)
+    x4, y4 = Input(name="x4"), Input(name="y4")
+    layer1, layer2 = edf.AffineParams(2, 3, rng=5), edf.AffineParams(3, 2, rng=6)
+    hidden = edf.Sigmoid(edf.Affine(layer1, x4))
+    loss4 = edf.LogLoss(edf.Softmax(edf.Affine(layer2, hidden)), y4)
 
 
 def gradients(rows):
     """Run one Forward and one Backward on these rows of X, and return the gradients of W1 and W2."""
-    x.value, y.value = X[rows], labels[rows]
+    x4.value, y4.value = X[rows], labels[rows]
     small.forward()
-    small.backward(loss)
-    return Phi1.w.grad.copy(), Phi2.w.grad.copy()
+    small.backward(loss4)
+    return layer1.w.grad.copy(), layer2.w.grad.copy()
 
 
 alone = [gradients([b]) for b in range(4)]
@@ -444,7 +444,7 @@ draw_batch()
 # %% tags=["skip-grading"]
 for b in range(4):
     gradients([b])  # one Forward and one Backward for each pair
-quarter = Phi1.w.grad / 4
+quarter = layer1.w.grad / 4
 
 error = np.linalg.norm(quarter - average[0]) / np.linalg.norm(average[0])
 print(f"wrong by {100 * error:.0f} % of the gradient")
@@ -678,7 +678,7 @@ class MeanLoss(CompNode):
 
 
 with small:
-    mean_loss = MeanLoss(loss)
+    mean_loss = MeanLoss(loss4)
 small.forward()
 try:
     small.backward(mean_loss)
@@ -697,8 +697,8 @@ print("averaged twice, the gradient is multiplied by", (twice / average[0]).roun
 
 # %% tags=["skip-grading"]
 assert np.array_equal(gradients([0, 1, 2, 3])[0], together[0])
-small.backward(loss)
-assert np.array_equal(Phi1.w.grad, together[0])
+small.backward(loss4)
+assert np.array_equal(layer1.w.grad, together[0])
 print("Backward a second and a third time: the same gradients, to the last bit")
 
 try:  # one more question before you write it: what does a node get that does not lead to the loss?
@@ -1034,8 +1034,17 @@ draw_digits()
 MyAffine, MySigmoid = yours_or_library(Affine, edf.Affine), yours_or_library(Sigmoid, edf.Sigmoid)
 MySoftmax, MyLogLoss = yours_or_library(Softmax, edf.Softmax), yours_or_library(LogLoss, edf.LogLoss)
 MyParameter = yours_or_library(MeanParameter, Parameter)
-my_sgd = yours_or_library(sgd, lambda parameters, learning_rate: digit_net.sgd(learning_rate))
-my_backward = yours_or_library(backward_pass, lambda nodes, parameters, loss: digit_net.backward(loss))
+
+
+def library_backward(nodes, parameters, loss):
+    digit_net.backward(loss)
+
+
+def library_sgd(parameters, learning_rate):
+    digit_net.sgd(learning_rate)
+
+
+my_backward, my_sgd = yours_or_library(backward_pass, library_backward), yours_or_library(sgd, library_sgd)
 
 
 def package(n_in, n_out, rng):
