@@ -35,7 +35,9 @@ def main() -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to serve on. Default: the first free one from 8888.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The port to serve on. Default: the first free one from 8888."
+)
 @click.option(
     "--dir",
     "folder",
