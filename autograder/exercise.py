@@ -1,0 +1,198 @@
+"""The private half of an exercise: the truth, how it is probed, and what each part is worth.
+
+`node_exercise` makes one from a formula; other kinds list their cases themselves. Each aspect is worth its points when
+everything asked about it is right, and nothing otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.oracles import Formula, Truth
+from edf_course.exercises import statement
+from edf_course.exercises.answer_node import SECOND
+from edf_course.exercises.marking import Case, Context
+from edf_course.exercises.probes import Arrays, Probe
+from edf_course.exercises.statement import Sizes, Statement, draw
+from edf_course.hints import Misconception
+
+__all__ = ["Exercise", "Misconception", "node_exercise"]
+
+# Batch, width and output width all differ, and no shape comes twice; the third is square, so that a forgotten transpose
+# runs without an error and can be seen for what it is.
+GENTLE: tuple[dict[str, int], ...] = (
+    {"B": 3, "n": 4, "m": 5},
+    {"B": 5, "n": 3, "m": 2},
+    {"B": 4, "n": 6, "m": 6},
+)
+OTHER_SHAPES: tuple[dict[str, int], ...] = (
+    {"B": 1, "n": 5, "m": 3},
+    {"B": 2, "n": 1, "m": 1},
+    {"B": 17, "n": 8, "m": 11},
+)
+
+Extreme = Callable[[dict[str, np.ndarray], np.random.Generator], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What the judge knows of an exercise.
+
+    aspects: the points of each aspect; together those of the public statement. cases: draws the probes and works out
+    what is right. misconceptions: the exercise's own; generic ones come from edf_course.hints.
+    uses_library: whether an answer may be built from the library's nodes.
+    """
+
+    id: str
+    aspects: Mapping[str, int]
+    cases: Callable[[np.random.Generator], list[Case]]
+    misconceptions: Sequence[Misconception] = ()
+    uses_library: bool = False
+    is_numerical: bool = False
+
+    def __post_init__(self) -> None:
+        if sum(self.aspects.values()) != self.statement.points:
+            raise ValueError(f"{self.id}: the aspects add up to {sum(self.aspects.values())}, not {self.statement.points}.")
+
+    @property
+    def statement(self) -> Statement:
+        """The public half."""
+        return statement(self.id)
+
+
+def node_exercise(
+    exercise: str,
+    forward: Formula,
+    aspects: Mapping[str, int],
+    misconceptions: Sequence[Misconception] = (),
+    *,
+    extreme: Extreme | None = None,
+    at_kink: float | None = None,
+    uses_library: bool = False,
+) -> Exercise:
+    """Make the exercise on a node from its formula in torch.
+
+    aspects, each with its points: "value" (forward), "gradient", "accumulates" (read twice), "repeatable" (nothing is
+    kept or changed), "any shape", and where they apply "large inputs" (`extreme` turns everyday operands into such) and
+    "at zero" (operands at the kink).
+    """
+    stated = statement(exercise)
+    truth = Truth(
+        forward,
+        [o.name for o in stated.operands],
+        frozenset(o.name for o in stated.operands if o.role == "parameter"),
+        frozenset(o.name for o in stated.operands if not o.has_gradient),
+    )
+    maker = _NodeCases(stated, truth, extreme, at_kink)
+    return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), uses_library)
+
+
+class _NodeCases:
+    """Draws the cases of a node exercise."""
+
+    def __init__(self, stated: Statement, truth: Truth, extreme: Extreme | None, at_kink: float | None) -> None:
+        self.stated, self.truth, self.extreme, self.at_kink = stated, truth, extreme, at_kink
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        """Return fresh cases, forward ones first: an endless backward then costs no points of forward."""
+        everyday = [self._draw(sizes, rng) for sizes in GENTLE]
+        for arrays in everyday:
+            self.truth.confirm(arrays, rng)
+        cases = [self._case("value", [a], backward=False) for a in everyday]
+        cases += [self._case("gradient", [a]) for a in everyday]
+        ones = self._draw(GENTLE[0], rng)
+        cases.append(self._case("gradient", [ones | {"upstream": np.ones_like(ones["upstream"])}]))
+        cases += self._accumulates(rng) + self._repeatable(rng)
+        cases += [self._case("any shape", [self._draw(s, rng)], fallback="hard-coded-shape") for s in OTHER_SHAPES]
+        if self.extreme is not None:
+            for sizes in GENTLE[:2]:
+                arrays = self.extreme(self._draw(sizes, rng), rng)
+                cases.append(self._case("large inputs", [arrays], fallback="overflow", gentle=False))
+        if self.at_kink is not None:
+            arrays = self._draw(GENTLE[0], rng)
+            first = self.stated.operands[0].name
+            arrays[first] = np.where(rng.random(arrays[first].shape) < 0.4, self.at_kink, arrays[first])
+            arrays[first][0, 0] = self.at_kink
+            cases.append(self._case("at zero", [arrays]))
+        return cases
+
+    def _draw(self, sizes: Sizes, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return draw(self.stated, sizes, rng)
+
+    def _case(self, aspect: str, passes: list[Arrays], mode: str = "plain", backward: bool = True, **more: object) -> Case:
+        right = tuple(self._right(arrays, backward) for arrays in passes)
+        contexts = tuple(self._context(arrays) for arrays in passes)
+        return Case(aspect, Probe(tuple(passes), mode, backward), right, contexts=contexts, **more)  # type: ignore[arg-type]
+
+    def _right(self, arrays: Arrays, backward: bool = True) -> dict[str, np.ndarray]:
+        right = {"value": self.truth.value(arrays)}
+        if backward:
+            right |= {"grad." + n: g for n, g in self.truth.vjp(arrays, arrays["upstream"]).items()}
+        return right
+
+    def _context(self, arrays: Arrays) -> Context:
+        operands = {o.name: arrays[o.name] for o in self.stated.operands}
+        return Context(
+            operands, self.truth.value(arrays), arrays["upstream"],
+            lambda upstream: self.truth.vjp(arrays, upstream), self.truth.parameters,
+        )  # fmt: skip
+
+    def _accumulates(self, rng: np.random.Generator) -> list[Case]:
+        cases = []
+        for sizes in GENTLE[:2]:
+            arrays = self._draw(sizes, rng)
+            arrays["upstream" + SECOND] = rng.normal(size=arrays["upstream"].shape)
+            first, second = (self.truth.vjp(arrays, arrays["upstream" + s]) for s in ("", SECOND))
+            right = {"grad." + n: first[n] + second[n] for n in first}
+            one = {"grad." + n: first[n] for n in first}
+            other = {"grad." + n: second[n] for n in second}
+            cases.append(
+                Case(
+                    "accumulates", Probe((arrays,), "shared"), (right,), fallback="no-accumulation",
+                    alternatives={"overwrites": ((one,), (other,))},
+                )  # fmt: skip
+            )
+        real = [o for o in self.stated.operands if o.role == "real"]
+        if len(real) == 2:
+            arrays = self._draw(GENTLE[0], rng)
+            a, b = real[0].name, real[1].name
+            arrays[b] = arrays[a]
+            shares = self.truth.vjp(arrays, arrays["upstream"])
+            one, other = {"grad." + a: shares[a]}, {"grad." + a: shares[b]}
+            right = {"grad." + a: shares[a] + shares[b]}
+            cases.append(
+                Case(
+                    "accumulates", Probe((arrays,), "same"), (right,), fallback="no-accumulation",
+                    alternatives={"overwrites": ((one,), (other,))},
+                )  # fmt: skip
+            )
+        return cases
+
+    def _repeatable(self, rng: np.random.Generator) -> list[Case]:
+        first, second = self._draw(GENTLE[0], rng), self._draw(GENTLE[0] | {"B": 6}, rng)
+        for o in self.stated.operands:
+            if o.role == "parameter":
+                second[o.name] = rng.normal(size=first[o.name].shape)
+        again = self._right(first)
+        doubled = {n: 2 * v for n, v in again.items() if n.startswith("grad.")}
+        repeat = Case(
+            "repeatable", Probe((first,), "repeat"), (again | self._unchanged(first),), fallback="stale-state",
+            alternatives={"grad-not-reset": ((doubled,),)},
+        )  # fmt: skip
+        two = self._case("repeatable", [first, second], fallback="stale-state")
+        arrays, other = self._draw(GENTLE[1], rng), self._draw(GENTLE[1], rng)
+        right, theirs = self._right(arrays), self._right(other)
+        both = {n + s: v for s, half in (("", right), (SECOND, theirs)) for n, v in half.items() if n != "value" + SECOND}
+        instances = Case(
+            "repeatable", Probe(({**arrays, **{n + SECOND: v for n, v in other.items()}},), "instances"), (both,),
+            fallback="shared-state",
+        )  # fmt: skip
+        return [repeat, two, instances]
+
+    def _unchanged(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        changed = {"changed." + o.name: np.zeros_like(arrays[o.name], dtype=float) for o in self.stated.operands}
+        upstream = arrays["upstream"]
+        return changed | {"changed.value": np.zeros_like(upstream), "changed.grad": np.zeros_like(upstream)}

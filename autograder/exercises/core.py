@@ -1,0 +1,196 @@
+"""The private half of the exercises on EDF's core: addgrad, the backward walk, the step, and the stack of layers.
+
+Their truths are torch's too: the same small graph and the same MLP, written as formulas.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from autograder.exercise import Exercise, Misconception
+from autograder.oracles import Truth
+from edf_course.exercises.marking import Case, Context
+from edf_course.exercises.probes import Arrays, Probe
+
+# --- addgrad: deltas (B, …) are averaged and added -------------------------------------------------------------------
+
+
+def _addgrad_case(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, ...], rng: np.random.Generator) -> Case:
+    arrays = {"value": rng.normal(size=shape)}
+    for i, B in enumerate(batch_sizes):
+        arrays[f"delta{i}"] = rng.normal(size=(B, *shape)) + 0.5
+    means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(batch_sizes))]
+    right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))} | {"changed.value": np.zeros(shape)}
+    alone = {f"grad.delta{i}": m for i, m in enumerate(means)}
+    # a parameter's gradient as a function of the upstream (B,), for the generic mistakes with batches
+    context = Context(
+        {"delta": arrays["delta0"]}, arrays["value"], np.ones(batch_sizes[0]),
+        lambda u: {"delta0": np.tensordot(u, arrays["delta0"], 1) / len(u)}, frozenset({"delta0"}),
+    )  # fmt: skip
+    single = len(batch_sizes) == 1
+    return Case(
+        aspect, Probe((arrays,)), (right,), contexts=(context,) if single else (),
+        fallback=None if single else "no-accumulation",
+        alternatives={} if single else {"overwrites": ((alone,),)},
+    )  # fmt: skip
+
+
+def _addgrad_cases(rng: np.random.Generator) -> list[Case]:
+    cases = [_addgrad_case("mean", (4, 2), (B,), rng) for B in (3, 5)]
+    cases += [_addgrad_case("accumulates", (2, 3), sizes, rng) for sizes in ((4, 4), (5, 2, 3))]
+    cases += [_addgrad_case("any shape", shape, (B,), rng) for shape, B in (((3,), 7), ((2, 3, 2), 4), ((4, 2), 1))]
+    return cases
+
+
+ADDGRAD = Exercise("edf.addgrad", {"mean": 3, "accumulates": 2, "any shape": 1}, _addgrad_cases)
+
+
+# --- the backward walk -----------------------------------------------------------------------------------------------
+
+
+def _small_formula(W1: torch.Tensor, b1: torch.Tensor, W2: torch.Tensor, b2: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the loss of edf_course.exercises.answer_core.small_graph."""
+    h = torch.tanh(x @ W1 - b1)
+    return torch.nn.functional.cross_entropy((h * h + h) @ W2 - b2, y, reduction="none")
+
+
+_SMALL = Truth(
+    _small_formula, ("W1", "b1", "W2", "b2", "x", "y"), frozenset({"W1", "b1", "W2", "b2"}), frozenset({"y"})
+)  # fmt: skip
+
+
+def _small_arrays(B: int, n: int, h: int, m: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {
+        "W1": rng.normal(size=(n, h)), "b1": rng.normal(size=h), "W2": rng.normal(size=(h, m)), "b2": rng.normal(size=m),
+        "x": rng.normal(size=(B, n)), "y": rng.integers(0, m, B), "upstream": np.ones(B),
+    }  # fmt: skip
+
+
+def _inner_gradients(arrays: Arrays) -> dict[str, np.ndarray]:
+    """Return the gradients, example by example, of the small graph's nodes h, s and q."""
+    t = {n: torch.tensor(v) for n, v in arrays.items()}
+    h = torch.tanh(t["x"] @ t["W1"] - t["b1"]).requires_grad_()
+    s = h * h + h
+    q = torch.softmax(s @ t["W2"] - t["b2"], dim=1)
+    loss = -torch.log(q[torch.arange(len(q)), t["y"]])
+    gradients = torch.autograd.grad(loss.sum(), (h, s, q))
+    return {n: g.numpy() for n, g in zip("hsq", gradients, strict=True)}
+
+
+def _backward_case(aspect: str, mode: str, sizes: tuple[int, int, int, int], rng: np.random.Generator) -> Case:
+    arrays = _small_arrays(*sizes, rng)
+    _SMALL.confirm(arrays, rng)
+    of_parameters = {n: g for n, g in _SMALL.vjp(arrays, arrays["upstream"]).items() if n != "x"}
+    right = {"grad." + n: g for n, g in {**_inner_gradients(arrays), **of_parameters}.items()}
+    nothing = {n: np.zeros_like(g) for n, g in right.items()}
+    doubled = {n: 2 * g for n, g in right.items()}
+    context = Context(
+        arrays, np.zeros(sizes[0]), np.ones(sizes[0]),
+        lambda u: {**{n: g * u[:, None] for n, g in _inner_gradients(arrays).items()}, **_SMALL.vjp(arrays, u)},
+        frozenset(of_parameters),
+    )  # fmt: skip
+    # walked from the inputs to the loss, each node hands its gradient on before it has one; only q gets any
+    reversed_order = nothing | {"grad.q": right["grad.q"]}
+    plain = {"order-reversed": ((reversed_order,),), "no-seed": ((nothing,),)}
+    repeat = mode == "repeat"
+    return Case(
+        aspect, Probe((arrays,), mode), (right,), contexts=(context,), fallback="grad-not-reset" if repeat else None,
+        alternatives={"grad-not-reset": ((doubled,),)} if repeat else plain,
+    )  # fmt: skip
+
+
+def _backward_cases(rng: np.random.Generator) -> list[Case]:
+    return [
+        _backward_case("gradient", "plain", (4, 3, 5, 2), rng),
+        _backward_case("gradient", "plain", (3, 2, 4, 3), rng),
+        _backward_case("repeatable", "repeat", (4, 3, 5, 2), rng),
+        _backward_case("any shape", "plain", (1, 2, 3, 4), rng),
+    ]
+
+
+BACKWARD_PASS = Exercise(
+    "edf.backward_pass",
+    {"gradient": 5, "repeatable": 2, "any shape": 1},
+    _backward_cases,
+    [
+        Misconception(
+            "batch-mean-twice", "Each example's loss starts with gradient 1, not 1/B: parameters do the averaging.",
+            lambda c: {n: g / c.B for n, g in c.vjp(c.g).items()},
+        ),
+    ],
+)  # fmt: skip
+
+
+# --- the step --------------------------------------------------------------------------------------------------------
+
+
+def _sgd_case(aspect: str, shapes: list[tuple[int, ...]], rate: float, rng: np.random.Generator) -> Case:
+    arrays: dict[str, np.ndarray] = {"rate": np.array([rate])}
+    right, climbs, whole = {}, {}, {}
+    for i, shape in enumerate(shapes, start=1):
+        value, grad = rng.normal(size=shape), rng.normal(size=shape)
+        arrays |= {f"value{i}": value, f"grad{i}": grad}
+        right |= {f"value{i}": value - rate * grad, f"changed.grad{i}": np.zeros(shape)}
+        climbs[f"value{i}"] = value + rate * grad
+        whole[f"value{i}"] = value - grad
+    return Case(
+        aspect, Probe((arrays,)), (right,),
+        alternatives={"sign": ((climbs,),), "factor-missing": ((whole,),)},
+    )  # fmt: skip
+
+
+def _sgd_cases(rng: np.random.Generator) -> list[Case]:
+    return [
+        _sgd_case("step", [(3, 2), (2,)], 0.1, rng),
+        _sgd_case("step", [(4,), (2, 2, 2), (1, 3)], 0.37, rng),
+        _sgd_case("step", [(2, 5)], 2.0, rng),
+    ]
+
+
+SGD = Exercise("edf.sgd", {"step": 4}, _sgd_cases)
+
+
+# --- the stack of layers ---------------------------------------------------------------------------------------------
+
+
+def _mlp_value(arrays: Arrays, *, last: bool = False, hidden: bool = True) -> np.ndarray:
+    layers = sum(n.startswith("W") for n in arrays)
+    h = torch.tensor(arrays["x"])
+    for i in reversed(range(layers)):
+        h = h @ torch.tensor(arrays[f"W{i}"]) - torch.tensor(arrays[f"b{i}"])
+        if (i > 0 and hidden) or (i == 0 and last):
+            h = torch.sigmoid(h)
+    return h.numpy()
+
+
+def _mlp_case(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -> Case:
+    """`sizes` from the output to the input, as Phi is."""
+    arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(B, sizes[-1]))}
+    for i in range(len(sizes) - 1):
+        arrays |= {f"W{i}": rng.normal(size=(sizes[i + 1], sizes[i])), f"b{i}": rng.normal(size=sizes[i])}
+    turned = dict(arrays)
+    for i in range(len(sizes) - 1):
+        turned |= {f"W{i}": arrays[f"W{len(sizes) - 2 - i}"], f"b{i}": arrays[f"b{len(sizes) - 2 - i}"]}
+    alternatives = {
+        "squashed-output": (({"value": _mlp_value(arrays, last=True)},),),
+        "no-activation": (({"value": _mlp_value(arrays, hidden=False)},),),
+    }
+    if len(set(sizes)) == 1:  # only square layers run in the wrong order without an error
+        alternatives["order-reversed"] = (({"value": _mlp_value(turned)},), ({"value": _mlp_value(turned, last=True)},))
+    return Case(aspect, Probe((arrays,)), ({"value": _mlp_value(arrays)},), alternatives=alternatives)
+
+
+def _mlp_cases(rng: np.random.Generator) -> list[Case]:
+    return [
+        _mlp_case("two layers", 4, [3, 3, 3], rng),
+        _mlp_case("two layers", 3, [2, 5, 4], rng),
+        _mlp_case("any depth", 5, [3, 4, 6, 2], rng),
+        _mlp_case("any depth", 2, [4, 3], rng),
+        _mlp_case("any depth", 1, [3, 2, 4, 5, 6], rng),
+    ]
+
+
+MLP = Exercise("edf.mlp", {"two layers": 4, "any depth": 2}, _mlp_cases, uses_library=True)
+
+EXERCISES = (ADDGRAD, BACKWARD_PASS, SGD, MLP)

@@ -1,0 +1,95 @@
+"""Putting the core of EDF to use: addgrad of parameters, the backward walk, the step, and the stack of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edf_course import edf
+from edf_course.edf.errors import GraphError, describe
+from edf_course.exercises.probes import Arrays, Probe
+from edf_course.exercises.recording import Record
+
+
+def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
+    """Answer with a Parameter class: passes hold value and delta1, delta2 …, which are added one after the other."""
+    for arrays in probe.passes:
+        record.begin_pass()
+        parameter = thing(arrays["value"].copy())
+        if not hasattr(parameter, "addgrad"):
+            raise GraphError(f"this is {describe(parameter)}, and it has no addgrad: a Parameter class is asked for")
+        parameter.grad = 0
+        for name in sorted(n for n in arrays if n.startswith("delta")):
+            delta = arrays[name].copy()
+            parameter.addgrad(delta)
+            record.put("grad." + name, parameter.grad)
+            record.put_change(name, arrays[name], delta)
+        record.put_change("value", arrays["value"], parameter.value)
+
+
+def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
+    """Answer with a function (nodes, parameters, loss), on the graph of `small_graph`.
+
+    Modes: "plain"; "repeat", the function is called twice.
+    """
+    for arrays in probe.passes:
+        record.begin_pass()
+        with edf.Graph() as graph:
+            named, loss = small_graph(arrays)
+            graph.forward()
+            for _ in range(2 if probe.mode == "repeat" else 1):
+                thing(list(graph.CompNodes), list(graph.Parameters), loss)
+            for name, node in named.items():
+                record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
+
+
+def small_graph(arrays: Arrays) -> tuple[dict[str, Any], Any]:
+    """Build loss = LogLoss(Softmax(Affine(h * h + h)), y), h = Tanh(Affine(x)): h is read three times.
+
+    A node that does not lead to the loss is in the graph too. Returns the nodes whose gradients are asked for, by name.
+    """
+    x, y = edf.Input(arrays["x"].copy(), "x"), edf.Input(arrays["y"].copy(), "y")
+    first, second = edf.ParameterPackage(), edf.ParameterPackage()
+    first.w, first.b = edf.Parameter(arrays["W1"]), edf.Parameter(arrays["b1"])  # type: ignore[attr-defined]
+    second.w, second.b = edf.Parameter(arrays["W2"]), edf.Parameter(arrays["b2"])  # type: ignore[attr-defined]
+    h = edf.Tanh(edf.Affine(first, x))
+    s = edf.Add(edf.Mul(h, h), h)
+    edf.Sigmoid(h)
+    q = edf.Softmax(edf.Affine(second, s))
+    loss = edf.LogLoss(q, y)
+    named = {"h": h, "s": s, "q": q, "W1": first.w, "b1": first.b, "W2": second.w, "b2": second.b}  # type: ignore[attr-defined]
+    return named, loss
+
+
+def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
+    """Answer with a function (parameters, learning_rate): passes hold value1, grad1, value2, grad2 … and rate."""
+    for arrays in probe.passes:
+        record.begin_pass()
+        parameters = []
+        for name in sorted(n for n in arrays if n.startswith("value")):
+            parameter = edf.Parameter(arrays[name])
+            parameter.grad = arrays["grad" + name.removeprefix("value")].copy()
+            parameters.append(parameter)
+        thing(parameters, float(arrays["rate"][0]))
+        for i, parameter in enumerate(parameters, start=1):
+            record.put(f"value{i}", parameter.value)
+            record.put_change(f"grad{i}", arrays[f"grad{i}"], parameter.grad)
+
+
+def run_mlp(thing: Any, probe: Probe, record: Record) -> None:
+    """Answer with a function (Phi, x): passes hold W0, b0, W1, b1 … from the output to the input, x and upstream."""
+    for arrays in probe.passes:
+        record.begin_pass()
+        with edf.Graph() as graph:
+            Phi = []
+            for i in range(sum(n.startswith("W") for n in arrays)):
+                package: Any = edf.ParameterPackage()
+                package.w, package.b = edf.Parameter(arrays[f"W{i}"]), edf.Parameter(arrays[f"b{i}"])
+                Phi.append(package)
+            x = edf.Input(arrays["x"].copy(), "x")
+            scores = thing(Phi, x)
+            if not isinstance(scores, (edf.CompNode, edf.Input)):
+                raise GraphError(f"mlp should return the node of the scores, not {describe(scores)}")
+            graph.forward()
+            record.put("value", scores.value)

@@ -1,0 +1,62 @@
+"""How a wrong number is said: right or wrong in words, with one entry as an example."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edf_course.exercises.marking import Comparison, worst_entry
+
+WHAT = {"value": "value", "gradient": "numerical gradient", "jacobian": "Jacobian"}
+
+
+def what_is_wrong(c: Comparison, source: str = "it should be") -> str:
+    """Say what is wrong with one array, with the entry that is furthest off as the example.
+
+    `source` introduces the right number: "it should be", or "finite differences say".
+    """
+    thing, symbol, operand = _naming(c.name)
+    if c.got is None:
+        return f"Your {thing} did not come."
+    if c.got.shape != c.right.shape:
+        return f"Your {thing} has shape {c.got.shape}, but {c.right.shape} is right here."
+    if c.name.startswith("changed."):
+        return f"Afterwards {c.name.removeprefix('changed.')} is not what it was: it changed by up to {number(float(np.abs(c.got).max()))}."
+    if c.got.dtype.kind == "c":
+        return f"Your {thing} is complex; a real one is asked for."
+    entry = worst_entry(c.got, c.right)
+    got, right = float(c.got[entry]), float(c.right[entry])
+    x = c.context.operands.get(operand) if c.context else None
+    index = f"[{', '.join(map(str, entry))}]" if entry else ""
+    at = f"{symbol}{index}"
+    if x is not None and x.shape == c.right.shape:
+        at = f"{operand.split('.')[-1]}{index} = {number(float(x[entry]))}"
+    return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{_ratio(got, right)}."
+
+
+def _naming(name: str) -> tuple[str, str, str]:
+    """Return what to call the array, the symbol for its entries, and the operand that it belongs to."""
+    if name.startswith("grad."):
+        operand = name.removeprefix("grad.").removesuffix("@2")
+        short = operand.split(".")[-1]
+        return (f"gradient of {short}", f"{short}.grad", operand)
+    return (WHAT.get(name, name), name, "x" if name == "value" else "")
+
+
+def _ratio(got: float, right: float) -> str:
+    if right == 0 or got == 0 or not np.isfinite(got):
+        return ""
+    ratio = got / right
+    for factor, words in ((2.0, "twice as much"), (0.5, "half as much"), (-1.0, "the sign is turned around")):
+        if np.isclose(ratio, factor, rtol=1e-4):
+            return f": {words}"
+    return ""
+
+
+def number(value: float) -> str:
+    """Write a number as short as it can be told apart: -1.3, 0.2500, 1.2e-05, nan."""
+    if not np.isfinite(value):
+        return str(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        text = f"{value:.4f}".rstrip("0").rstrip(".")
+        return "0" if text in ("-0", "") else text
+    return f"{value:.3g}"
