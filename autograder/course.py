@@ -1,0 +1,103 @@
+"""Where a course has its folders: what nbgrader_config.py says, and a few that nbgrader has no word for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+CONFIG_FILE = "nbgrader_config.py"
+
+
+class CourseError(Exception):
+    """Something about the course is not as it must be; the message says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with an nbgrader_config.py. Raises: CourseError where it has none."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        if not (self.root / CONFIG_FILE).is_file():
+            raise CourseError(f"{self.root} holds no {CONFIG_FILE}: run this in the folder of the course.")
+        put_scripts_on_path()
+
+    @cached_property
+    def config(self) -> Config:
+        """What nbgrader_config.py sets."""
+        return PyFileConfigLoader(CONFIG_FILE, path=str(self.root)).load_config()
+
+    def directory(self, **changes: str) -> CourseDirectory:
+        """nbgrader's view of the folders; `changes` are traits of CourseDirectory, such as db_url."""
+        return CourseDirectory(config=self.config, **changes)
+
+    def folder(self, step: str, lecture: str, student: str = ".") -> Path:
+        """The folder of one step of a lecture: "source", "release", "submitted", "autograded", "feedback"."""
+        directory = self.directory()
+        return Path(directory.format_path(getattr(directory, f"{step}_directory"), student, lecture))
+
+    def notebook(self, step: str, lecture: str, student: str = ".") -> Path:
+        """The notebook in that folder; for "feedback" the page that nbgrader made of it."""
+        return self.folder(step, lecture, student) / f"{lecture}.{'html' if step == 'feedback' else 'ipynb'}"
+
+    def students(self, lecture: str) -> list[str]:
+        """Who has handed in, in alphabetical order."""
+        submitted = self.folder("submitted", lecture, "*").parent.parent
+        return sorted(folder.parent.name for folder in submitted.glob(f"*/{lecture}"))
+
+    @property
+    def solutions(self) -> Path:
+        """The sources of the lectures."""
+        return self.root / "solutions"
+
+    @property
+    def lectures(self) -> Path:
+        """The released lectures, as students get them."""
+        return self.root / "lectures"
+
+    @property
+    def build(self) -> Path:
+        """Where things are staged; all of it can be made again."""
+        return self.root / "build"
+
+    @property
+    def reports(self) -> Path:
+        """Where the tables of a graded class are written."""
+        return self.root / "workspace" / "course" / "report"
+
+
+def find_course(start: Path) -> Course:
+    """The course that `start` lies in: the nearest folder upwards with an nbgrader_config.py.
+
+    Raises: CourseError where there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_FILE).is_file():
+            return Course(folder)
+    raise CourseError(f"No {CONFIG_FILE} in {start} or above it: run this in the folder of the course.")
+
+
+def put_scripts_on_path() -> None:
+    """Let nbgrader find `alembic`, which it starts by name, where the environment was not activated."""
+    scripts = os.path.dirname(sys.executable)
+    path = os.environ.get("PATH", "")
+    if scripts not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([scripts, path]) if path else scripts
+
+
+def merged(*configs: Config | Mapping[str, Mapping[str, object]]) -> Config:
+    """One nbgrader configuration of several; the later ones win."""
+    result = Config()
+    for config in configs:
+        result.merge(Config(config))
+    return result

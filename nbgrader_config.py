@@ -1,0 +1,58 @@
+"""nbgrader on the folders of this course. Every nbgrader command that is started beside this file reads it.
+
+Only instructors need it: the preprocessors named here come with edf-autograder.
+"""
+
+from pathlib import Path
+
+c = get_config()  # noqa: F821  (traitlets puts it here)
+root = Path(__file__).resolve().parent
+
+# Where things are. What nbgrader calls source and release is staged under build/ (`edf-course release` makes
+# it from solutions/); what people hand in and what is graded lies under workspace/. Neither is in the
+# repository.
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.course_id = "edf"
+c.CourseDirectory.source_directory = "build/source"
+c.CourseDirectory.release_directory = "build/release"
+c.CourseDirectory.source_with_tests_directory = "build/source_with_tests"
+c.CourseDirectory.solution_directory = "build/solution"
+c.CourseDirectory.submitted_directory = "workspace/course/submitted"
+c.CourseDirectory.autograded_directory = "workspace/course/autograded"
+c.CourseDirectory.feedback_directory = "workspace/course/feedback"
+c.CourseDirectory.db_url = f"sqlite:///{(root / 'workspace' / 'course' / 'gradebook.db').as_posix()}"
+c.Exchange.root = str(root / "workspace" / "exchange")
+for folder in (
+    "course",
+    "exchange",
+):  # SQLite makes its file but not the folder; formgrader wants an exchange
+    (root / "workspace" / folder).mkdir(parents=True, exist_ok=True)
+
+# Before grading, a submission gets back the cells that it lost, and the source's tags.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "autograder.nbgrader_plugin.RestoreCells",
+    "nbgrader.preprocessors.OverwriteCells",
+    "autograder.nbgrader_plugin.ResetTags",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "autograder.nbgrader_plugin.ExecuteSubmission",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "autograder.nbgrader_plugin.HideTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+
+# Seconds. A cell that takes longer is interrupted, and the next one runs.
+c.Execute.timeout = 60
+c.ExecuteSubmission.notebook_timeout = 600
+c.Execute.iopub_timeout = 60  # the default of 4 s fails honest work on a busy machine
