@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -159,6 +160,13 @@ def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
+def _environment() -> dict[str, str]:
+    """This environment with our server's settings, and with our Python first, for terminals and `!pip` in a cell."""
+    before = {"JUPYTER_CONFIG_PATH": str(SERVER_CONFIG), "PATH": sysconfig.get_path("scripts")}
+    joined = {name: os.pathsep.join(filter(None, (first, os.environ.get(name)))) for name, first in before.items()}
+    return {**os.environ, **joined}
+
+
 def start_lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
     """Run JupyterLab in `folder` until it is stopped, and return its exit code.
 
@@ -166,9 +174,7 @@ def start_lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError(f"JupyterLab is missing: {sys.executable} -m pip install edf-course")
-    paths = [str(SERVER_CONFIG), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(path for path in paths if path)}
-    process = subprocess.Popen(lab_command(folder, port, arguments), env=environment)
+    process = subprocess.Popen(lab_command(folder, port, arguments), env=_environment())
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:

@@ -217,6 +217,23 @@ def test_a_jupyterlab_that_fails_is_said(tmp_path: Path) -> None:
     assert "JupyterLab ended with code" in ended.stderr
 
 
+def test_terminals_in_jupyterlab_find_our_python_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Started:
+        def __init__(self, command: list[str], env: dict[str, str]) -> None:
+            self.env = env
+
+        def wait(self) -> int:
+            assert Path(self.env["PATH"].split(os.pathsep)[0]) == Path(sys.executable).parent
+            assert self.env["PATH"].endswith(os.environ["PATH"])
+            assert self.env["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(lab.SERVER_CONFIG), "/mine"])
+            return 7
+
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
+    monkeypatch.setattr(lab.subprocess, "Popen", Started)
+    monkeypatch.setattr(lab.signal, "signal", lambda *_: None)
+    assert lab.start_lab(tmp_path, None, []) == 7
+
+
 def test_other_distributions_add_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("greet", "tests.test_cli:greet", cli.COMMANDS)
     monkeypatch.setattr(cli, "entry_points", lambda **wanted: EntryPoints([entry]).select(**wanted))
