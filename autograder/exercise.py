@@ -137,8 +137,15 @@ class _NodeCases:
         operands = {o.name: arrays[o.name] for o in self.stated.operands}
         return Context(
             operands, self.truth.value(arrays), arrays["upstream"],
-            lambda upstream: self.truth.vjp(arrays, upstream), self.truth.parameters,
+            lambda upstream: self.truth.vjp(arrays, upstream), self.truth.parameters, self._vjp_at_output(arrays),
         )  # fmt: skip
+
+    def _vjp_at_output(self, arrays: Arrays) -> Callable[[np.ndarray], Arrays] | None:
+        first, *others = self.stated.operands
+        y = self.truth.value(arrays)
+        if others or y.shape != arrays[first.name].shape:
+            return None
+        return lambda upstream: self.truth.vjp({**arrays, first.name: y}, upstream)
 
     def _accumulates(self, rng: np.random.Generator) -> list[Case]:
         cases = []

@@ -88,6 +88,10 @@ GENERIC = (
         "batch-sum", "Every row of your gradient is the sum over the batch: each example should get its own.",
         _inputs(lambda right, c: np.broadcast_to(right.sum(axis=0), right.shape)),
     ),
+    Misconception(
+        "wrong-point", "The derivative is taken at the wrong place: at the output y, where the input x belongs.",
+        lambda c: c.vjp_at_output(c.g) if c.vjp_at_output else None,
+    ),
     Misconception("first-example", "Only the first example of the batch gets a gradient.", _first_example),
     Misconception(
         "first-example", "Only the first example of the batch is in your gradient.",
@@ -228,7 +232,8 @@ def _lost_digits(group: Sequence[Comparison]) -> Diagnosis | None:
 
 def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
     """Entry by entry right where the operand is on one side of 0, and wrong on the other."""
-    wrong: dict[bool, bool] = {False: False, True: False}
+    wrong = {False: False, True: False}
+    fits = {False: False, True: False}  # somewhere that says something: where what is right is not 0
     for c in group:
         operand = name.removeprefix("grad.") if name != "value" else next(iter(c.context.operands), "") if c.context else ""
         x = c.context.operands.get(operand) if c.context else None
@@ -237,9 +242,11 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
         scale = np.abs(c.right).max()
         with np.errstate(invalid="ignore"):
             bad = ~(np.abs(c.got - c.right) <= 1e-5 * scale)
-        wrong[True] |= bool(bad[x > 0].any())
-        wrong[False] |= bool(bad[x < 0].any())
-    if wrong[True] == wrong[False]:
+        telling = ~bad & (np.abs(c.right) > 1e-3 * scale)
+        for side, entries in ((True, x > 0), (False, x < 0)):
+            wrong[side] |= bool(bad[entries].any())
+            fits[side] |= bool(telling[entries].any())
+    if wrong[True] == wrong[False] or not fits[wrong[False]]:
         return None
     operand = name.removeprefix("grad.") if name != "value" else "x"
     return say("narrow-domain", side=f"{operand} > 0" if wrong[True] else f"{operand} < 0")

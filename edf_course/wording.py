@@ -9,10 +9,11 @@ from edf_course.exercises.marking import Comparison, worst_entry
 WHAT = {"value": "value", "gradient": "numerical gradient", "jacobian": "Jacobian"}
 
 
-def what_is_wrong(c: Comparison, source: str = "it should be") -> str:
+def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool = True) -> str:
     """Say what is wrong with one array, with the entry that is furthest off as the example.
 
-    `source` introduces the right number: "it should be", or "finite differences say".
+    `source` introduces the right number: "it should be", or "finite differences say"; `with_ratio` says "twice as much"
+    where it is.
     """
     thing, symbol, operand = _naming(c.name)
     if c.got is None:
@@ -30,7 +31,8 @@ def what_is_wrong(c: Comparison, source: str = "it should be") -> str:
     at = f"{symbol}{index}"
     if x is not None and x.shape == c.right.shape:
         at = f"{operand.split('.')[-1]}{index} = {number(float(x[entry]))}"
-    return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{_ratio(got, right)}."
+    ratio = _ratio(got, right) if with_ratio else ""
+    return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{ratio}."
 
 
 def _naming(name: str) -> tuple[str, str, str]:

@@ -70,10 +70,7 @@ SIGMOID = node_exercise(
         Misconception("wrong-function", "That hands y on, not its slope.", lambda c: c.g * c.y),
         Misconception("wrong-function", "One factor is missing: the slope is y(1 - y), not 1 - y.", lambda c: c.g * (1 - c.y)),
         Misconception("wrong-function", "The slope is y(1 - y), with a minus.", lambda c: c.g * c.y * (1 + c.y)),
-        Misconception(
-            "sign", "The exponent has the wrong sign: 1 / (1 + exp(-x)).",
-            lambda c: -c.vjp(c.g)["x"], lambda c: expit(-c.x),
-        ),
+        Misconception("sign", "The exponent has the wrong sign: 1 / (1 + exp(-x)).", value=lambda c: expit(-c.x)),
     ],
     extreme=_far(("x",), 1000.0),
 )  # fmt: skip
@@ -207,7 +204,7 @@ LOGLOSS = node_exercise(
         Misconception("off-by-one", "The label is off by one: classes are counted from 0.", lambda c: -_columns(c.g) * _hot(c, -1) / c.q, lambda c: -np.log((c.q * _hot(c, -1)).sum(axis=1))),
         Misconception("off-by-one", "The label is off by one: classes are counted from 0.", lambda c: -_columns(c.g) * _hot(c, 1) / c.q, lambda c: -np.log((c.q * _hot(c, 1)).sum(axis=1))),
         Misconception("wrong-function", "q - onehot(y) is the gradient to the scores, behind a softmax; here the gradient to q is asked for.", lambda c: _columns(c.g) * (c.q - _hot(c))),
-        Misconception("sign", "The minus is missing: the loss is -log q.", lambda c: -c.vjp(c.g)["q"], lambda c: -c.y),
+        Misconception("sign", "The minus is missing: the loss is -log q.", value=lambda c: -c.y),
         Misconception("all-classes", "Only the right class counts, not the sum over all.", value=lambda c: -np.log(c.q).sum(axis=1)),
         Misconception("batch-mean-twice", "Each example keeps its own loss: parameters do the averaging.", value=lambda c: np.full_like(c.y, c.y.mean())),
     ],

@@ -10,7 +10,8 @@ A, B = Operand("a", "B n"), Operand("b", "B n")
 STATEMENTS = (
     Statement(
         "edf.sigmoid", "Sigmoid", "Sigmoid(x)", "node", 6, (X,),
-        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.5, 0.7311, 0.1192]], "sigmoid(0, 1, -2) = 0.5, 0.7311, 0.1192"),),
+        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.5, 0.7311, 0.1192]], "sigmoid(0, 1, -2) = 0.5, 0.7311, 0.1192"),
+                  Example({"x": [[1000.0, -1000.0]]}, [[1.0, 0.0]], "sigmoid(1000) = 1 and sigmoid(-1000) = 0, without nan")),
     ),
     Statement(
         "edf.tanh", "Tanh", "Tanh(x)", "node", 6, (X,),
@@ -22,7 +23,8 @@ STATEMENTS = (
     ),
     Statement(
         "edf.softplus", "Softplus", "Softplus(x)", "node", 8, (X,),
-        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.6931, 1.3133, 0.1269]], "softplus(0, 1, -2) = 0.6931, 1.3133, 0.1269"),),
+        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.6931, 1.3133, 0.1269]], "softplus(0, 1, -2) = 0.6931, 1.3133, 0.1269"),
+                  Example({"x": [[1000.0, -1000.0]]}, [[1000.0, 0.0]], "softplus(1000) = 1000 and softplus(-1000) = 0, without inf")),
     ),
     Statement(
         "edf.softmax", "Softmax", "Softmax(x)", "node", 10, (X,),
@@ -30,6 +32,10 @@ STATEMENTS = (
             Example(
                 {"x": [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]}, [[0.3333, 0.3333, 0.3333], [0.0900, 0.2447, 0.6652]],
                 "softmax(1, 2, 3) = 0.0900, 0.2447, 0.6652, each row by itself",
+            ),
+            Example(
+                {"x": [[1000.0, 1000.0], [-1000.0, -1001.0]]}, [[0.5, 0.5], [0.7311, 0.2689]],
+                "softmax(1000, 1000) = 0.5, 0.5 and softmax(-1000, -1001) = 0.7311, 0.2689, without nan",
             ),
         ),
     ),

@@ -26,6 +26,7 @@ class Context:
     g: np.ndarray
     vjp: Callable[[np.ndarray], Arrays]  # upstream -> the right gradient of each operand (parameters: mean over batch)
     parameters: frozenset[str] = frozenset()
+    vjp_at_output: Callable[[np.ndarray], Arrays] | None = None  # the same with y in the place of the only operand
 
     @property
     def B(self) -> int:
@@ -47,6 +48,7 @@ class Case:
     contexts: for each pass, where misconceptions can be computed. fallback: the misconception to name where this case
     fails, though plain gradients are right, and nothing explains the numbers. alternatives: by misconception, the arrays
     that it would give, in one or several variants. gentle: numbers of everyday size, in which mistakes are looked for.
+    tolerance: an absolute one, where what is right is known to so many decimals only.
     """
 
     aspect: str
@@ -57,6 +59,7 @@ class Case:
     fallback: str | None = None
     alternatives: Mapping[str, tuple[tuple[Arrays, ...], ...]] = field(default_factory=dict)
     gentle: bool = True
+    tolerance: float | None = None
 
     def aspect_of(self, name: str) -> str:
         """Which aspect the array `name` belongs to."""
@@ -81,6 +84,8 @@ class Comparison:
             return False
         if self.name.startswith("changed."):
             return bool(np.isfinite(self.got).all() and np.abs(self.got).max(initial=0.0) <= UNCHANGED)
+        if self.case.tolerance is not None:
+            return self.got.shape == self.right.shape and bool((np.abs(self.got - self.right) <= self.case.tolerance).all())
         return close(self.got, self.right)
 
     @property

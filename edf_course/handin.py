@@ -1,0 +1,72 @@
+"""`hand_in("edf.sigmoid", Sigmoid)`: the student's end of grading.
+
+Who runs it decides what it does. With the autograder installed, its judge is found through the entry point
+`edf_course.judge` and run here, in the same process: that works anywhere, but is not tamper-proof. Without one there is
+nobody to grade, and that is said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any
+
+from edf_course.cards import as_text, card, heat_maps, show
+
+VERDICT = "application/vnd.edf-course.verdict+json"
+
+
+def hand_in(exercise: str, thing: Any) -> float | None:
+    """Hand an answer to the judge, show its verdict, and return the points; never raises.
+
+    Returns None (and says so) where no judge is installed and nobody is grading; while nbgrader is grading, that is 0.0
+    instead, because to nbgrader a test cell without a result has earned all its points.
+    """
+    judge = _find_judge()
+    if judge is None:
+        grading = os.environ.get("NBGRADER_EXECUTION") == "autograde"
+        text = "There is no judge on this machine: install edf-autograder, and grade again." if grading else (
+            "There is no judge on this machine; your instructor has one. Your own check is above."
+        )  # fmt: skip
+        show({"text/plain": text, "text/html": f"<p>{text}</p>"})
+        return 0.0 if grading else None
+    try:
+        verdict = judge(exercise, thing)
+    except Exception as error:
+        # the judge's own failure, no verdict on the student: seen in the report, to be graded by hand
+        _show_failure(exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will grade this.")
+        return 0.0
+    _show(verdict)
+    return float(verdict.points)
+
+
+def _find_judge() -> Callable[[str, Any], Any] | None:
+    found = next(iter(entry_points(group="edf_course.judge")), None)
+    return None if found is None else found.load()
+
+
+def _show(verdict: Any) -> None:
+    state = "right" if verdict.passed else "wrong"
+    title = f"{verdict.exercise}, {verdict.points:g} of {verdict.max_points:g} points"
+    lines = [verdict.sentence, verdict.remark or ""]
+    lines += [f"{n}: {a.points:g} of {a.max_points:g}" for n, a in verdict.aspects.items() if not a.passed]
+    picture = ""
+    shown = verdict.evidence
+    if shown is not None and not shown.name.startswith("changed."):
+        picture = heat_maps(shown.got, shown.right, shown.name.removeprefix("grad."), "right")
+    show(
+        {
+            VERDICT: verdict.as_json(),
+            "text/plain": as_text(state, title, lines),
+            "text/html": card(state, title, lines, picture),
+        }
+    )
+
+
+def _show_failure(exercise: str, text: str) -> None:
+    failed = {
+        "exercise": exercise, "points": 0.0, "max_points": None, "passed": False, "misconception": None, "sentence": text,
+        "flagged": "judge failed", "aspects": {},
+    }  # fmt: skip
+    show({VERDICT: failed, "text/plain": text, "text/html": f"<p>{text}</p>"})
