@@ -46,6 +46,7 @@ import html
 import io
 
 from IPython.display import display
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
@@ -69,7 +70,7 @@ def box(axes, x, y, name, shape, kind):
     colour, style, line = KINDS[kind]
     corner, size = (x - 0.75, y - 0.45), (1.5, 0.9)
     axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=colour + "33", ec=colour, lw=2, ls=line))
-    axes.text(x, y + 0.4, f"$\\bf{{{name}}}$\n{shape}", ha="center", va="top", fontsize=9, linespacing=1.35)
+    axes.text(x, y, f"$\\bf{{{name}}}$\n{shape}", ha="center", va="center", fontsize=9, linespacing=1.35)
 
 
 def arrow(axes, start, end, backward=False):
@@ -283,21 +284,17 @@ hand_in("edf.sigmoid", Sigmoid)
 # they are equal. In a computer only one of them survives x = −1000, because $e^{1000}$ is too large for a float.
 
 # %% tags=["skip-grading"]
-node_class = yours_or_library(Sigmoid, edf.Sigmoid)
-
+far_out = np.array([0.0, -1000.0])
 with np.errstate(over="ignore", invalid="ignore"):  # the overflow is the point here
-    e = np.exp(-np.array([0.0, -1000.0]))
-    first_form = e / (1 + e) ** 2
+    e = np.exp(-far_out)
+    print("first form, at x = 0 and x = -1000:", e / (1 + e) ** 2)
 
-with edf.Graph():
-    x = edf.ReLU(Input(np.zeros((2, 1))))  # any node can be the operand; we set its value by hand
-    node = node_class(x)
-x.value, x.grad = np.array([[0.0], [-1000.0]]), 0
-with np.errstate(over="ignore"):
-    node.forward()
-node.grad = np.ones((2, 1))
-node.backward()
-print("at x = 0 and x = -1000   first form:", first_form, "  your node:", x.grad.ravel())
+with edf.Graph() as two_points:
+    x = edf.Add(Input(far_out), Input(np.zeros(2)))  # a computed node, so that it has a gradient
+    y = yours_or_library(Sigmoid, edf.Sigmoid)(x)
+two_points.forward()
+two_points.backward(y)
+print("your node, at the same two points: ", x.grad)
 
 # %% [markdown]
 # And one slip: the class on that slide is written without `(CompNode)`. It then has no `addgrad`, and the backward pass
@@ -316,54 +313,49 @@ print("addgrad without the base class:", hasattr(Orphan, "addgrad"), "  with it:
 # **What is the gradient of a when $s = a + a$?** A node that is read twice acts on the loss in two ways, and the effects
 # add up. So each reader *adds* its share, which is why nodes hand gradients over with `addgrad` and never set them.
 #
-# Below, `ask` puts one node to work by hand: forward, a gradient of 1 arriving at it, one step backward.
+# A graph of two nodes answers. (`ReLU` leaves positive numbers as they are; here it only turns a given number into a
+# computed node, which has a gradient.)
 
 # %% tags=["skip-grading"]
-def value_node(number):
-    """Return a computed node that holds one number, (1, 1), and a gradient of 0."""
-    node = edf.ReLU(Input(np.zeros((1, 1))))
-    node.value, node.grad = np.full((1, 1), float(number)), 0
-    return node
+def number(value):
+    """Return a computed node that holds one positive number."""
+    return edf.ReLU(Input([value]))
 
 
-def ask(node, gradient=1.0):
-    node.forward()
-    node.grad = np.full((1, 1), gradient)
-    node.backward()
+with edf.Graph() as twice:
+    a = number(3.0)
+    s = edf.Add(a, a)
+twice.forward()
+twice.backward(s)
+print("s = a + a:               ds/da =", a.grad.item())
 
-
-with edf.Graph():
-    a = value_node(3)
-    ask(edf.Add(a, a))
-    print("s = a + a:            a.grad =", a.grad.item())
-
-    a = value_node(3)
-    square = edf.Mul(a, a)
-    total = edf.Add(square, a)
-    square.forward()
-    square.grad = 0
-    ask(total)  # hands 1 to the square, and 1 to a
-    square.backward()  # hands 3 to a, twice
-    print("s = a·a + a at a = 3: a.grad =", a.grad.item())
-assert a.grad.item() == 7
+with edf.Graph() as far_apart:
+    a = number(3.0)
+    s = edf.Add(edf.Mul(a, a), a)
+far_apart.forward()
+far_apart.backward(s)
+print("s = a·a + a at a = 3:    ds/da =", a.grad.item())
+assert a.grad.item() == 2 * 3 + 1
 
 # %% [markdown]
-# 2a + 1 = 7 at a = 3. The second case matters: the notes on the micrograd video ("Gotcha!") speak of adding the same
-# term twice, but *any* second use needs `+=`, also when the two uses are of different kinds and far apart.
+# The second case matters. The notes on the micrograd video ("Gotcha!") speak of adding the same term twice, but *any*
+# second use needs `+=`, also when the two uses are of different kinds and far apart.
 #
 # The same notes leave a question open: a sum hands its gradient on unchanged; is that still so when one term has a
-# factor, $s = a + 3c$? Yes. The *sum* still hands it on. The factor is a node of its own, and that node multiplies.
+# factor, as in $L = -2\,(a + 3c)$? Yes. The *sum* still hands on what it gets. The factor 3 is a node of its own, and
+# that node multiplies.
 
 # %% tags=["skip-grading"]
-with edf.Graph():
-    a, c, k = value_node(-6), value_node(10), value_node(3)
-    product = edf.Mul(k, c)
-    product.forward()
-    product.grad = 0
-    ask(edf.Add(a, product), gradient=-2.0)
-    product.backward()
-print("arrives: -2    at a:", a.grad.item(), "   at 3c:", product.grad.item(), "   at c:", c.grad.item())
-assert (a.grad.item(), product.grad.item(), c.grad.item()) == (-2, -2, -6)
+with edf.Graph() as scaled:
+    a, c = number(6.0), number(10.0)
+    three_c = edf.Mul(Input([3.0]), c)
+    total = edf.Add(a, three_c)
+    L = edf.Mul(Input([-2.0]), total)
+scaled.forward()
+scaled.backward(L)
+for name, node in {"the sum": total, "a": a, "3c": three_c, "c": c}.items():
+    print(f"gradient at {name:7} {node.grad.item():4.0f}")
+assert (total.grad, a.grad, three_c.grad, c.grad) == (-2, -2, -2, -6)
 
 # %% [markdown]
 # ## 5 · A batch, and its mean
@@ -386,9 +378,11 @@ labels = np.array([0, 1, 1, 0])
 
 with edf.Graph() as small:
     x4, y4 = Input(name="x4"), Input(name="y4")
-    layer1, layer2 = edf.AffineParams(2, 3, rng=5), edf.AffineParams(3, 2, rng=6)
+    layer1, layer2 = edf.AffineParams(2, 3), edf.AffineParams(3, 2)
     hidden = edf.Sigmoid(edf.Affine(layer1, x4))
     loss4 = edf.LogLoss(edf.Softmax(edf.Affine(layer2, hidden)), y4)
+layer1.w.value = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -1.0]])
+layer2.w.value = np.array([[3.0, -1.0], [-2.0, 2.0], [1.0, -1.0]])
 
 
 def gradients(rows):
@@ -412,31 +406,30 @@ for layer in range(2):
 def draw_batch():
     """Draw the gradient of W1 for each of the four examples, and their mean, with the numbers."""
     panels = [g[0] for g in alone] + [together[0]]
-    largest = max(abs(g).max() for g in panels)
-    figure = Figure(figsize=(9.4, 2.1), layout="constrained")
+    colours = LinearSegmentedColormap.from_list("signed", [BLUE, "white", VERMILION])
+    figure = Figure(figsize=(9.4, 2.15), layout="constrained")
     for b, (axes, g) in enumerate(zip(figure.subplots(1, 5), panels, strict=True)):
-        axes.imshow(g, cmap="PuOr", vmin=-largest, vmax=largest)
+        axes.imshow(g, cmap=colours, vmin=-1.2, vmax=1.2)
         for (i, j), entry in np.ndenumerate(g):
-            colour = "white" if abs(entry) > 0.6 * largest else "black"
-            axes.text(j, i, f"{entry:.3f}".replace("-", "−"), ha="center", va="center", fontsize=8, color=colour)
+            text = f"{entry:.2f}".replace("-", "−") if entry else "0"
+            axes.text(j, i, text, ha="center", va="center", fontsize=9)
         title = f"example {b + 1}\nx = ({X[b, 0]:.0f}, {X[b, 1]:.0f})".replace("-", "−") if b < 4 else "one pass over\nall four"
         axes.set_title(title, fontsize=10, fontweight="bold" if b == 4 else "normal")
-        axes.set(xticks=range(3), yticks=range(2), xlabel="j")
-        if b == 0:
-            axes.set_ylabel("i")
+        axes.set(xticks=range(3), yticks=range(2), xlabel="j", ylabel="i")
     show(figure, "Five small matrices, the gradient of W1[i, j] for each of four examples and for all four together; the "
          "last is the mean of the others. Example 1, with x = (1, 0), has zeros in row i = 1; example 2, with x = (0, 1), "
-         "in row i = 0.")  # fmt: skip
+         "in row i = 0. Examples 3 and 4 have opposite signs in row 1.")  # fmt: skip
 
 
 draw_batch()
 
 # %% [markdown]
 # *Figure: the gradient of W₁[i, j] (loss in nats per unit of weight) from each example, and from one pass over all four,
-# which is their mean. Brown is positive, purple negative, white 0.*
+# which is their mean. Orange is positive, blue negative, white 0.*
 #
-# Look at the zeros. Example 1 has x = (1, 0): an input of 0 leaves its weights without blame. Keep this in mind for
-# Section 6.
+# Two things to see. For $W_1[1, 0]$ the examples disagree: two pull one way, the fourth pulls harder the other way, and
+# together they hardly move it. And example 1, with x = (1, 0), has a row of zeros: an input of 0 leaves its weights
+# without blame. Keep that in mind for section 6.
 #
 # **A procedure that fails.** The same notes (sections 3.1 and 4) describe another way: Forward and Backward for the first
 # pair, then for the second, and so on, while the gradients add up; divide by four at the end. Try it.
@@ -447,7 +440,7 @@ for b in range(4):
 quarter = layer1.w.grad / 4
 
 error = np.linalg.norm(quarter - average[0]) / np.linalg.norm(average[0])
-print(f"wrong by {100 * error:.0f} % of the gradient")
+print(f"off by {100 * error:.0f} % of the right gradient")
 print("it is a quarter of the fourth example's gradient:", np.array_equal(quarter, alone[3][0] / 4))
 
 # %% [markdown]
@@ -502,8 +495,8 @@ print("a parameter that reads B from delta gives", p.grad.item())
 # %% [markdown]
 # ## 6 · Affine, and the line that says `???`
 #
-# **Which numbers should a weight blame itself for?** $W[i,j]$ carries input i to output j. It did more when its input was
-# larger: that is why the zeros in the figure were where they were.
+# **Which weights are to blame for an error at output j?** $W[i,j]$ carries input i there. The larger that input was, the
+# more this weight had to do with it; an input of 0 means no part at all. Hence the zeros in the figure.
 #
 # The node is $y = xW - C$, written with indices (EDF slides, "The Affine Class"; note the minus sign):
 #
@@ -611,11 +604,13 @@ print(f"one matrix for each of {B} examples: {B * n * m * 8 / 1e6:5.1f} MB")
 
 # %% tags=["skip-grading"]
 with edf.Graph() as diamond:
-    w = value_node(3)
-    a = edf.Add(w, w)  # 6
-    square = edf.Mul(a, a)  # 36 = 4 w², so the slope at w = 3 is 24
-a.forward()
-square.forward()
+    w = number(3.0)
+    a = edf.Add(w, w)  # 2w = 6
+    L = edf.Mul(a, a)  # 4w² = 36, and its slope 8w = 24
+diamond.forward()
+diamond.backward(L)
+print("one walk back along the list:     ", w.grad.item())
+assert w.grad.item() == 24
 
 
 def recurse(node):
@@ -626,15 +621,9 @@ def recurse(node):
             recurse(operand)
 
 
-w.grad, a.grad, square.grad = 0, 0, np.ones((1, 1))
-recurse(square)
-print("recursion, which reaches a twice:", w.grad.item())
-
 w.grad, a.grad = 0, 0
-for node in (square, a):  # each once, last first
-    node.backward()
-print("one walk back along the list:    ", w.grad.item())
-assert w.grad.item() == 24
+recurse(L)
+print("recursion, which comes to a twice:", w.grad.item())
 
 # %% [markdown]
 # ### Why `loss.grad = 1`
@@ -666,29 +655,22 @@ assert abs(slope - -2) < 1e-9
 class MeanLoss(CompNode):
     """The mean over the batch, one number: not what Backward wants."""
 
-    def __init__(self, losses):
-        super().__init__()
-        self.losses = losses
-
     def forward(self):
-        self.value = self.losses.value.mean()
-
-    def backward(self):
-        self.losses.addgrad(self.grad * np.ones_like(self.losses.value) / len(self.losses.value))
+        self.value = loss4.value.mean()
 
 
-with small:
-    mean_loss = MeanLoss(loss4)
-small.forward()
+with edf.Graph() as averaged:
+    mean_loss = MeanLoss()
+averaged.forward()
 try:
-    small.backward(mean_loss)
+    averaged.backward(mean_loss)
 except edf.GraphError as error:
     print(error)
-small.CompNodes.remove(mean_loss)
 
-per_example = np.array([alone[b][0] for b in range(4)])
-twice = (per_example / 4).mean(axis=0)  # a seed of 1/4 for each example, then the mean of the parameters
-print("averaged twice, the gradient is multiplied by", (twice / average[0]).round(3).max())
+seeded_with_a_quarter = [g[0] / 4 for g in alone]  # what such a node would send back
+ratio = np.mean(seeded_with_a_quarter, axis=0) / average[0]
+print("without that error, each entry of the gradient would come out times", ratio.round(3).max())
+assert np.allclose(ratio, 1 / 4)
 
 # %% [markdown]
 # **Why are gradients cleared first?** So that yesterday's do not mix with today's. The notes (section 1.2) say that
@@ -919,7 +901,8 @@ hand_in("edf.logloss", LogLoss)
 
 # %% tags=["skip-grading"]
 for n_classes in (2, 10, 1000):
-    most = np.e / (np.e + n_classes - 1)
+    most = softmax_of(np.eye(n_classes)[0])[0]  # of the sigmoids 1, 0, 0, …
+    assert np.isclose(most, np.e / (np.e + n_classes - 1))
     print(f"{n_classes:5} classes: at most {most:.4f} sure, so the loss is at least {-np.log(most):.3f} nats "
           f"(guessing: {np.log(n_classes):.3f})")  # fmt: skip
 
@@ -947,8 +930,10 @@ def draw_ceiling():
 draw_ceiling()
 
 # %% [markdown]
-# *Figure: however strong the evidence, a sigmoid before the softmax holds the net at 23 %. It can still rank the digits
-# rightly, but its loss never falls below 1.46 nats, and it keeps pushing.* So the last layer is affine only.
+# *Figure: however strong the evidence, a sigmoid before the softmax holds the net at 23 %.*
+#
+# Such a net can still rank the digits rightly. But it can never say that it is sure, and its loss never falls below 1.46
+# nats, not even on digits that it has learnt by heart. So the last layer is affine only.
 #
 # ## 9 · The whole net
 #
@@ -1027,15 +1012,9 @@ draw_digits()
 # %% [markdown]
 # *Figure: 24 of the training digits, with their labels. Some would puzzle you, too.*
 #
-# Now the moment all this was for. Every piece below is yours, where yours passed its check. The loop is the whole of
-# deep learning practice in five lines: draw a batch, Forward, Backward, step, look at the loss now and then.
+# Now the moment all this was for: the net of the first picture, with every piece yours where yours passed its check.
 
 # %% tags=["skip-grading"]
-MyAffine, MySigmoid = yours_or_library(Affine, edf.Affine), yours_or_library(Sigmoid, edf.Sigmoid)
-MySoftmax, MyLogLoss = yours_or_library(Softmax, edf.Softmax), yours_or_library(LogLoss, edf.LogLoss)
-MyParameter = yours_or_library(MeanParameter, Parameter)
-
-
 def library_backward(nodes, parameters, loss):
     digit_net.backward(loss)
 
@@ -1044,9 +1023,12 @@ def library_sgd(parameters, learning_rate):
     digit_net.sgd(learning_rate)
 
 
+MyAffine, MySigmoid = yours_or_library(Affine, edf.Affine), yours_or_library(Sigmoid, edf.Sigmoid)
+MySoftmax, MyLogLoss = yours_or_library(Softmax, edf.Softmax), yours_or_library(LogLoss, edf.LogLoss)
+MyParameter, my_mlp = yours_or_library(MeanParameter, Parameter), yours_or_library(mlp, edf.MLP)
 my_backward, my_sgd = yours_or_library(backward_pass, library_backward), yours_or_library(sgd, library_sgd)
 
-
+# %% tags=["skip-grading"]
 def package(n_in, n_out, rng):
     """Return the parameters of one layer: weights drawn at random, biases 0."""
     Phi = edf.ParameterPackage()
@@ -1061,14 +1043,21 @@ with edf.Graph() as digit_net:
     scores = MyAffine(Phi2, MySigmoid(MyAffine(Phi1, x)))
     loss = MyLogLoss(MySoftmax(scores), y)
 
-# %% [markdown]
-# Before we train: **are the 2410 slopes right?** Nudging each would take 4820 forward passes. Cheaper: draw one random
-# direction v, move *all* parameters along it at once, and compare the change of the mean loss with $\langle v,
-# \text{gradient}\rangle$. A wrong slope anywhere would show, unless chance hid it; a second direction would find it then.
+with edf.Graph() as same_net:  # and as your mlp stacks it
+    same_scores = my_mlp([Phi2, Phi1], x)
 
-# %% tags=["skip-grading"]
 x.value, y.value = digits.x_train[:50], digits.y_train[:50]
 digit_net.forward()
+same_net.forward()
+assert np.allclose(scores.value, same_scores.value)
+print(f"mean loss before training {loss.value.mean():.2f} nats; guessing costs {np.log(10):.2f}")
+
+# %% [markdown]
+# Before we train: **are the 2410 slopes right?** Nudging each would take 4820 forward passes. Cheaper: draw one random
+# direction v, move *all* parameters along it at once, and compare what the mean loss does with
+# $\langle v, \text{gradient}\rangle$. A wrong slope anywhere would change the second number and not the first.
+
+# %% tags=["skip-grading"]
 my_backward(digit_net.CompNodes, digit_net.Parameters, loss)
 
 direction = [rng.normal(size=p.value.shape) for p in digit_net.Parameters]
@@ -1089,6 +1078,10 @@ def mean_loss_along(t):
 measured = (mean_loss_along(1e-5) - mean_loss_along(-1e-5)) / 2e-5
 print(f"by backpropagation {predicted:.8f}    by nudging {measured:.8f}")
 assert abs(predicted - measured) < 1e-6 * abs(measured)
+
+# %% [markdown]
+# Eight digits agree, so the first question of this lecture is half answered. The other half is a loop, and it is the same
+# in every framework: take a batch, Forward, Backward, step.
 
 # %% tags=["skip-grading"]
 learning_rate, batch_size = 0.5, 32
@@ -1143,15 +1136,18 @@ draw_training()
 # 2. Reset. Learning rate 10. Does the loss go to infinity, or something else?
 # 3. Batch size 1, then all 1437. Which curve is noisy, which is smooth, and which needs fewer *steps*? Fewer *examples*?
 # 4. The digits on the right that stay wrong: can *you* read them?
+#
+# (`desk.train(45)` takes the first epoch, so that there is something to see. Reset goes back to the start.)
 
 # %% tags=["skip-grading"]
 from edf_course.explore import TrainingDesk
 
 desk = TrainingDesk(activation=yours_or_library(Sigmoid, edf.Sigmoid))
+desk.train(45)
 desk
 
 # %% [markdown]
-# Here are the first two questions again as a still picture: the same start and the same batches, three learning rates.
+# The first two questions once more, as a still picture: the same start, the same batches, three learning rates.
 
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_rates():
@@ -1164,18 +1160,23 @@ def draw_rates():
         losses = [classifier.step(*batch, rate) for _ in range(12)
                   for batch in data.batches(digits.x_train, digits.y_train, 32, draws)]  # fmt: skip
         smooth = np.convolve(losses, np.ones(15) / 15, mode="valid")
-        axes.plot(np.arange(len(smooth)) + 7, smooth, color=colour, ls=line, lw=1.8, label=f"learning rate {rate:g}")
+        axes.plot(np.arange(len(smooth)) + 7, smooth, color=colour, ls=line, lw=1.8)
+        axes.text(len(losses), smooth[-1], f"{rate:g}", color=colour, va="center")
         ends[rate] = np.mean(losses[-45:])
-    axes.set(xlabel="step", ylabel="loss, mean over 15 steps (nats)", yscale="log")
-    axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.95))
+    axes.text(len(losses), 2.75, "learning rate", color=GREY, ha="center", fontsize=9)
+    axes.set(xlabel="step", ylabel="loss, mean over 15 steps (nats)", xlim=(0, 1.06 * len(losses)), ylim=(0, 3.5))
     axes.spines[["top", "right"]].set_visible(False)
-    show(figure, "Loss against step for three learning rates, logarithmic. " + " ".join(
+    show(figure, "Loss against step for three learning rates. " + " ".join(
          f"With {rate:g} it ends at {end:.2f} nats." for rate, end in ends.items()))  # fmt: skip
     return ends
 
 
 ends = draw_rates()
-print({rate: round(float(end), 2) for rate, end in ends.items()})
+assert ends[0.5] < ends[10.0] < ends[0.01]
+
+# %% [markdown]
+# *Figure: loss for three learning rates. 0.01 creeps. 10 does not go to infinity: the sigmoids saturate, their slopes
+# vanish, and the net loses its time at the level of guessing before it finds a way down.*
 
 # %% [markdown]
 # ## 11 · Two nodes of your own
@@ -1227,11 +1228,13 @@ hand_in("edf.gate", Gate)
 
 # %% [markdown]
 # `Gate(h, h)` is a well-known activation, under the names SiLU and swish: a signal that gates itself. Put it where the
-# sigmoid was, and train. (If your Gate is not there yet, `edf.Add` stands in: h + h, no bend at all.)
+# sigmoid was: after the same 45 steps, which of the two nets is ahead? (If your Gate is not there yet, `edf.Add` stands
+# in: h + h, no bend at all.)
 
 # %% tags=["skip-grading"]
 MyGate = yours_or_library(Gate, edf.Add)
 gated_desk = TrainingDesk(activation=lambda h: MyGate(h, h))
+gated_desk.train(45)
 gated_desk
 
 # %% [markdown]
@@ -1335,24 +1338,30 @@ draw_bad_starts()
 # forwards, a walk back, a step. PyTorch adds speed, devices, and a few hundred more nodes. The idea is this one.
 #
 # **Three questions to take along.** Why is the seed B ones, and not 1/B? Where in the graph is the batch averaged, and
-# how often? If you changed your Sigmoid's slope by a thousandth, which cell of this lecture would notice?
+# how often? And if your Sigmoid's slope were wrong by a thousandth, which cells of this lecture would notice, and which
+# would not?
 #
 # **What was put right on the way**, so that you can read the sources with a pencil:
 #
-# | source | there | here |
-# |---|---|---|
-# | EDF slides, "MLP in EDF" | a sigmoid before the softmax | never more than 23 % sure among ten (section 8) |
-# | | x, y as computation nodes | inputs, a kind of their own (2) |
-# | EDF slides, "The Sigmoid Class" | no base class; two forms of the slope | `addgrad` is missing; one form gives NaN (3) |
-# | EDF slides, "The Affine Class" | ???; outer products | your product (6) |
-# | EDF slides, "The Class Parameter" | a global `nBatch` | B is read from delta (5) |
-# | EDF slides, "The Core of EDF" | cleared with the number 0; `loss.grad = 1.` | zeros of the right shape, B ones (7) |
-# | | global lists of nodes | a `Graph` of its own (2) |
-# | EDF slides, "Procedures in EDF" | order of Phi not said; syntax | from output to input (9) |
-# | Notes on EDF's core, 1.1 and 1.2 | nodes are neurons; why gradients are reset; what the seed says | 2 and 7 |
-# | Notes on EDF's core, 1.3 | −gradient points to the minimum | steepest here; 79° off in a valley (7) |
-# | Notes on EDF's core, 3 and 4 | EDF must be changed for batches; pair by pair | one pass does it; pair by pair fails (5) |
-# | Notes on the micrograd video | local derivative; +; a + a; recursion | 3, 4, 4 and 7 |
+# | source | says | but | section |
+# |---|---|---|---|
+# | EDF slides, "MLP in EDF" | sigmoid, then softmax | never more than 23 % sure among ten | 8 |
+# | EDF slides, "MLP in EDF" | x and y are computation nodes | they are inputs, a kind of their own | 2 |
+# | EDF slides, "The Sigmoid Class" | `class Sigmoid:` | without a base class there is no `addgrad` | 3 |
+# | EDF slides, "The Sigmoid Class" | two forms of the slope | one gives NaN far out | 3 |
+# | EDF slides, "The Affine Class" | ???, and outer products | one product of matrices | 6 |
+# | EDF slides, "The Class Parameter" | divide by `nBatch` | the last batch is smaller | 5 |
+# | EDF slides, "The Core of EDF" | `c.grad = 0`, `loss.grad = 1.` | zeros in the shape of the value, B ones | 7 |
+# | EDF slides, "The Core of EDF" | one list for all nodes | run a cell twice, and you have two nets | 2 |
+# | EDF slides, "Procedures in EDF" | `Phi` is a list | from the output to the input | 9 |
+# | EDF's core, 1.1 | nodes are like neurons | operations on a batch | 2 |
+# | EDF's core, 1.2 | reset since gradients add up over passes | they add up within a pass | 7 |
+# | EDF's core, 1.2 | the seed: how the loss changes the parameters | the reverse | 7 |
+# | EDF's core, 1.3 | −gradient leads to the minimum | it is steepest here; in a valley 79° off | 7 |
+# | EDF's core, 3 and 4 | change EDF for batches; go pair by pair | one pass does it; pair by pair fails | 5 |
+# | micrograd notes, "local derivative" | is all you need | times the upstream gradient | 3 |
+# | micrograd notes, "Gotcha!" | `+=` for equal terms | for every second use | 4 |
+# | micrograd notes, "recursive" | go down every path | each node once, last first | 7 |
 
 # %%
 progress("04_edf")
