@@ -415,7 +415,8 @@ def draw_batch():
             axes.text(j, i, text, ha="center", va="center", fontsize=9)
         title = f"example {b + 1}\nx = ({X[b, 0]:.0f}, {X[b, 1]:.0f})".replace("-", "−") if b < 4 else "one pass over\nall four"
         axes.set_title(title, fontsize=10, fontweight="bold" if b == 4 else "normal")
-        axes.set(xticks=range(3), yticks=range(2), xlabel="j", ylabel="i")
+        axes.set(xticks=range(3), yticks=range(2), xlabel="j")
+        axes.set_ylabel("i", rotation=0, va="center")
     show(figure, "Five small matrices, the gradient of W1[i, j] for each of four examples and for all four together; the "
          "last is the mean of the others. Example 1, with x = (1, 0), has zeros in row i = 1; example 2, with x = (0, 1), "
          "in row i = 0. Examples 3 and 4 have opposite signs in row 1.")  # fmt: skip
@@ -647,7 +648,7 @@ print(f"dL/dc = {slope:.2f}, which tells us where to move c;   dc/dL = {1 / slop
 assert abs(slope - -2) < 1e-9
 
 # %% [markdown]
-# **And if the loss node takes the mean itself?** Many frameworks do so. In EDF the parameters do the averaging, so the
+# **And if the loss node takes the mean itself?** In PyTorch it does. In EDF the parameters do the averaging, so the
 # batch would be averaged twice, and every gradient would come out B times too small: a learning rate that is secretly
 # 0.025 instead of 0.1 for B = 4. The slides' `loss.grad = 1.` lets that happen. Ours refuses:
 
@@ -683,15 +684,17 @@ small.backward(loss4)
 assert np.array_equal(layer1.w.grad, together[0])
 print("Backward a second and a third time: the same gradients, to the last bit")
 
-try:  # one more question before you write it: what does a node get that does not lead to the loss?
-    np.matmul(0, np.ones((3, 2)))
+# %% [markdown]
+# **And what does a node get that does not lead to the loss?** On the slide "The Core of EDF" gradients are cleared with the
+# *number* 0, and such a node keeps it. When its turn comes, an Affine tries to multiply that number by a matrix:
+
+# %% tags=["skip-grading"]
+try:
+    np.matmul(0, layer2.w.value.T)
 except ValueError as error:
-    print("a gradient that is the number 0 cannot be multiplied:", str(error).split(":")[0])
+    print("ValueError:", str(error)[:58], "…")
 
 # %% [markdown]
-# The last line is a fault of the slide "The Core of EDF": it clears with the *number* 0, and a node that does not lead to
-# the loss keeps it. Its backward then multiplies a number by a matrix, and stops.
-#
 # ### Exercise 4 · The backward pass (8 points)
 #
 # Write what `Backward(loss)` does, with the lists as arguments. `nodes` are computed nodes in order of creation, and
@@ -780,7 +783,7 @@ hand_in("edf.sgd", sgd)
 # $J[i,j] = \partial q[i]/\partial x[j]$. Here is one, measured by nudging:
 
 # %% tags=["skip-grading"]
-from edf_course.calculus import jacobian, numerical_gradient
+from edf_course.calculus import jacobian
 
 
 def softmax_of(row):
@@ -1015,18 +1018,18 @@ draw_digits()
 # Now the moment all this was for: the net of the first picture, with every piece yours where yours passed its check.
 
 # %% tags=["skip-grading"]
-def library_backward(nodes, parameters, loss):
+def Backward(nodes, parameters, loss):  # the library's, called as yours are
     digit_net.backward(loss)
 
 
-def library_sgd(parameters, learning_rate):
+def SGD(parameters, learning_rate):
     digit_net.sgd(learning_rate)
 
 
 MyAffine, MySigmoid = yours_or_library(Affine, edf.Affine), yours_or_library(Sigmoid, edf.Sigmoid)
 MySoftmax, MyLogLoss = yours_or_library(Softmax, edf.Softmax), yours_or_library(LogLoss, edf.LogLoss)
 MyParameter, my_mlp = yours_or_library(MeanParameter, Parameter), yours_or_library(mlp, edf.MLP)
-my_backward, my_sgd = yours_or_library(backward_pass, library_backward), yours_or_library(sgd, library_sgd)
+my_backward, my_sgd = yours_or_library(backward_pass, Backward), yours_or_library(sgd, SGD)
 
 # %% tags=["skip-grading"]
 def package(n_in, n_out, rng):
@@ -1080,8 +1083,8 @@ print(f"by backpropagation {predicted:.8f}    by nudging {measured:.8f}")
 assert abs(predicted - measured) < 1e-6 * abs(measured)
 
 # %% [markdown]
-# Eight digits agree, so the first question of this lecture is half answered. The other half is a loop, and it is the same
-# in every framework: take a batch, Forward, Backward, step.
+# Eight digits agree. So much for *is each slope right?* The other question, *how does a net find good numbers?*, has a
+# loop for an answer, the same in every framework: take a batch, Forward, Backward, step.
 
 # %% tags=["skip-grading"]
 learning_rate, batch_size = 0.5, 32
@@ -1228,11 +1231,14 @@ hand_in("edf.gate", Gate)
 
 # %% [markdown]
 # `Gate(h, h)` is a well-known activation, under the names SiLU and swish: a signal that gates itself. Put it where the
-# sigmoid was: after the same 45 steps, which of the two nets is ahead? (If your Gate is not there yet, `edf.Add` stands
-# in: h + h, no bend at all.)
+# sigmoid was: after the same 45 steps, which of the two nets is ahead? (Until your Gate is there, a tanh stands in.)
 
 # %% tags=["skip-grading"]
-MyGate = yours_or_library(Gate, edf.Add)
+def tanh_for_gate(a, b):
+    return edf.Tanh(a)
+
+
+MyGate = yours_or_library(Gate, tanh_for_gate)
 gated_desk = TrainingDesk(activation=lambda h: MyGate(h, h))
 gated_desk.train(45)
 gated_desk
