@@ -56,3 +56,4 @@ c.GenerateFeedback.preprocessors = [
 c.Execute.timeout = 60
 c.ExecuteSubmission.notebook_timeout = 600
 c.Execute.iopub_timeout = 60  # the default of 4 s fails honest work on a busy machine
+c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own warnings are no news to whoever grades

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -97,7 +98,7 @@ def source_notebook(script: Path) -> NotebookNode:
 def _prepare(cell: NotebookNode) -> str | None:
     """Complete the metadata of a cell; returns the exercise's id where it is a hand-in."""
     given = cell.metadata
-    cell.metadata = NotebookNode({name: given[name] for name in ("nbgrader", "tags") if name in given})
+    cell.metadata = NotebookNode({name: given[name] for name in ("nbgrader", "tags", "jupyter") if name in given})
     if "nbgrader" not in cell.metadata:
         return None
     marks = NotebookNode(grade=False, solution=False, locked=False, task=False, schema_version=3)
@@ -164,7 +165,9 @@ def build_release(course: Course, lecture: str, db_url: str | None = None) -> Pa
     converter = GenerateAssignment(coursedir=directory, config=config)
     converter.log = logging.getLogger("edf_course.release")
     converter.log.propagate = False
-    outcome = capture_log(converter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbgrader's own, of SQLAlchemy and nbformat
+        outcome = capture_log(converter)
     if not outcome["success"]:
         raise ReleaseError(f"nbgrader could not make the release of {lecture}:\n{_why(outcome)}")
     released = course.notebook("release", lecture)

@@ -1,0 +1,1 @@
+# Untouched: handed in as it was released.
