@@ -157,14 +157,16 @@ for kind, nodes in [("Parameter", net.Parameters), ("CompNode", net.CompNodes)]:
         print(f"{kind:10} {type(node).__name__:10} value {node.value.shape}")
 
 assert sum(p.value.size for p in net.Parameters) == 2410  # the number in the title question
-assert x not in net.CompNodes and not hasattr(x, "forward")  # inputs are in neither list
+assert x not in net.CompNodes  # an input is in neither list
+assert not hasattr(x, "forward")
 
 # %% [markdown]
-# The last line settles a slip: the slide "MLP in EDF" calls x and y input *computation nodes*. By the slides' own list
+# The last lines settle a slip: the slide "MLP in EDF" calls x and y input *computation nodes*. By the slides' own list
 # they are inputs, a kind of their own. They are never computed.
 #
 # **A trap in notebooks.** A node joins its graph when it is made. Run a cell that makes nodes three times, and you have
 # three nets in one graph, all of them computed at every step. With a `with edf.Graph():` of its own, each run starts clean.
+
 
 # %% tags=["skip-grading"]
 def make_net():
@@ -189,6 +191,7 @@ assert (len(clean.CompNodes), len(clean.Parameters)) == (5, 4)
 # how to turn the gradient that *arrives* into the gradient that it *passes on*. It never sees the rest of the net.
 #
 # Take the sigmoid, which squashes any number into (0, 1), entry by entry: $y = \sigma(x) = \dfrac{1}{1 + e^{-x}}$.
+
 
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_sigmoid():
@@ -219,6 +222,7 @@ draw_sigmoid()
 #
 # The first factor is called the *upstream gradient*. It is easily forgotten, even in print: by the notes on the
 # micrograd video, the local derivative is all you need. Test that claim on $L = \tanh(2x)^2$ at $x = 0.5$.
+
 
 # %% tags=["skip-grading"]
 def L(x):
@@ -251,6 +255,7 @@ assert abs(upstream * local - measured) < 1e-8
 #
 # $e^{-x}/(1+e^{-x})$ is what is missing from y to 1.
 # </details>
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class Sigmoid(CompNode):
@@ -300,6 +305,7 @@ print("your node, at the same two points: ", x.grad)
 # And one slip: the class on that slide is written without `(CompNode)`. It then has no `addgrad`, and the backward pass
 # ends in an AttributeError as soon as a later node wants to hand it a gradient. The base class is where `addgrad` lives:
 
+
 # %% tags=["skip-grading"]
 class Orphan:
     """A node as on the slide, without a base class."""
@@ -315,6 +321,7 @@ print("addgrad without the base class:", hasattr(Orphan, "addgrad"), "  with it:
 #
 # A graph of two nodes answers. (`ReLU` leaves positive numbers as they are; here it only turns a given number into a
 # computed node, which has a gradient.)
+
 
 # %% tags=["skip-grading"]
 def number(value):
@@ -402,6 +409,7 @@ for layer in range(2):
     print(f"W{layer + 1} {together[layer].shape}: one pass over four = mean of four passes, up to {difference:.0e}")
     assert difference < 1e-15
 
+
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_batch():
     """Draw the gradient of W1 for each of the four examples, and their mean, with the numbers."""
@@ -413,7 +421,9 @@ def draw_batch():
         for (i, j), entry in np.ndenumerate(g):
             text = f"{entry:.2f}".replace("-", "−") if entry else "0"
             axes.text(j, i, text, ha="center", va="center", fontsize=9)
-        title = f"example {b + 1}\nx = ({X[b, 0]:.0f}, {X[b, 1]:.0f})".replace("-", "−") if b < 4 else "one pass over\nall four"
+        title = "one pass over\nall four"
+        if b < 4:
+            title = f"example {b + 1}\nx = ({X[b, 0]:.0f}, {X[b, 1]:.0f})".replace("-", "−")
         axes.set_title(title, fontsize=10, fontweight="bold" if b == 4 else "normal")
         axes.set(xticks=range(3), yticks=range(2), xlabel="j")
         axes.set_ylabel("i", rotation=0, va="center")
@@ -459,6 +469,7 @@ print("it is a quarter of the fourth example's gradient:", np.array_equal(quarte
 # 3. Read B from `delta` itself.
 #
 # Example: value of shape (2,), delta = ((1, 2), (3, 6)) adds (2, 4).
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "addgrad", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class MeanParameter(Parameter):
@@ -534,6 +545,7 @@ print("a parameter that reads B from delta gives", p.grad.item())
 # Each gradient is averaged over the batch exactly once. Does your product over the batch give a sum or a mean? And who
 # divides for the bias?
 # </details>
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "affine", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class Affine(CompNode):
@@ -638,6 +650,7 @@ print("recursion, which comes to a twice:", w.grad.item())
 # have it, but the reverse: how the loss changes *when a parameter does*. That is no quibble. Take
 # $L = (-6 + c)\cdot(-2)$ at $c = 10$:
 
+
 # %% tags=["skip-grading"]
 def loss_of(c):
     return (-6 + c) * -2
@@ -651,6 +664,7 @@ assert abs(slope - -2) < 1e-9
 # **And if the loss node takes the mean itself?** In PyTorch it does. In EDF the parameters do the averaging, so the
 # batch would be averaged twice, and every gradient would come out B times too small: a learning rate that is secretly
 # 0.025 instead of 0.1 for B = 4. The slides' `loss.grad = 1.` lets that happen. Ours refuses:
+
 
 # %% tags=["skip-grading"]
 class MeanLoss(CompNode):
@@ -708,6 +722,7 @@ except ValueError as error:
 #
 # Example: for the batch of four above it gives `together`.
 
+
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "backward-pass", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def backward_pass(nodes, parameters, loss):
     ### BEGIN SOLUTION
@@ -752,6 +767,7 @@ assert 78 < np.degrees(np.arccos(cosine)) < 79
 # they are.
 #
 # Example: value (1, 2), gradient (0.5, −1) and η = 0.1 give (0.95, 2.1).
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "sgd", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def sgd(parameters, learning_rate):
@@ -817,6 +833,7 @@ print("column sums:", np.abs(jacobian(softmax_of, row).sum(axis=0)).round(9))
 # <code>keepdims=True</code> keeps a sum over the last axis as a column, (B, 1).
 # </details>
 
+
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class Softmax(CompNode):
     def __init__(self, x):
@@ -862,6 +879,7 @@ hand_in("edf.softmax", Softmax)
 # 1. Write `forward`: q = (0.5, 0.25, 0.25) with label 0 gives 0.6931, q = (0.1, 0.2, 0.7) with label 1 gives 1.6094.
 # 2. Write `backward` for q: an array (B, n). Which entries are not 0? `self.grad` has the shape of the value, (B,).
 # 3. Labels get no gradient. Do not average: that is the parameters' job.
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "logloss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class LogLoss(CompNode):
@@ -909,6 +927,7 @@ for n_classes in (2, 10, 1000):
     print(f"{n_classes:5} classes: at most {most:.4f} sure, so the loss is at least {-np.log(most):.3f} nats "
           f"(guessing: {np.log(n_classes):.3f})")  # fmt: skip
 
+
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_ceiling():
     """Draw the probability of the right class of ten, with and without a sigmoid before the softmax."""
@@ -923,7 +942,7 @@ def draw_ceiling():
         axes.plot(s, probability, color=colour, ls=line, lw=2, label=text)
     axes.axhline(0.1, color=GREY, lw=0.8, ls=":")
     axes.text(8, 0.115, "guessing", ha="right", color=GREY, fontsize=9)
-    axes.set(xlabel="score of the right class (the nine others have minus that)", ylabel="its probability", ylim=(0, 1.02))
+    axes.set(xlabel="score s of the right class (the nine others have −s)", ylabel="its probability", ylim=(0, 1.02))
     axes.legend(frameon=False, loc="center right")
     axes.spines[["top", "right"]].set_visible(False)
     show(figure, "Probability of the right class of ten against its score. Softmax of the scores rises from 0.1 to nearly 1 "
@@ -974,6 +993,7 @@ except edf.ShapeError as error:
 #
 # Example: packages of shapes (32, 10) and (64, 32), in that order, and x (B, 64) give scores (B, 10).
 
+
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "mlp", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mlp(Phi, x):
     ### BEGIN SOLUTION
@@ -998,6 +1018,7 @@ hand_in("edf.mlp", mlp)
 # 1797 digits, written by hand, scanned, and shrunk to 8×8 pixels (UCI, "Optical recognition of handwritten digits"). 1437
 # are for training. 360 are kept aside: they tell whether the net has learnt to read, or only learnt by heart.
 
+
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_digits():
     """Draw the first 24 training digits with their labels."""
@@ -1017,6 +1038,7 @@ draw_digits()
 #
 # Now the moment all this was for: the net of the first picture, with every piece yours where yours passed its check.
 
+
 # %% tags=["skip-grading"]
 def Backward(nodes, parameters, loss):  # the library's, called as yours are
     digit_net.backward(loss)
@@ -1030,6 +1052,7 @@ MyAffine, MySigmoid = yours_or_library(Affine, edf.Affine), yours_or_library(Sig
 MySoftmax, MyLogLoss = yours_or_library(Softmax, edf.Softmax), yours_or_library(LogLoss, edf.LogLoss)
 MyParameter, my_mlp = yours_or_library(MeanParameter, Parameter), yours_or_library(mlp, edf.MLP)
 my_backward, my_sgd = yours_or_library(backward_pass, Backward), yours_or_library(sgd, SGD)
+
 
 # %% tags=["skip-grading"]
 def package(n_in, n_out, rng):
@@ -1105,6 +1128,7 @@ for epoch in range(15):
 
 assert accuracies[-1] > 0.95
 
+
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_training():
     """Draw the loss of each batch and the test accuracy of each epoch."""
@@ -1152,12 +1176,13 @@ desk
 # %% [markdown]
 # The first two questions once more, as a still picture: the same start, the same batches, three learning rates.
 
+
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_rates():
     """Train three nets that differ in the learning rate only, and draw their losses."""
     figure = Figure(figsize=(6.4, 2.9), layout="constrained")
     axes = figure.subplots()
-    ends = {}
+    ends, saturated = {}, {}
     for rate, colour, line in [(0.01, SKY, "-."), (0.5, BLUE, "-"), (10.0, VERMILION, "--")]:
         classifier, draws = edf.Classifier(), np.random.default_rng(0)
         losses = [classifier.step(*batch, rate) for _ in range(12)
@@ -1166,20 +1191,27 @@ def draw_rates():
         axes.plot(np.arange(len(smooth)) + 7, smooth, color=colour, ls=line, lw=1.8)
         axes.text(len(losses), smooth[-1], f"{rate:g}", color=colour, va="center")
         ends[rate] = np.mean(losses[-45:])
+        hidden_values = classifier.graph.CompNodes[1].value
+        saturated[rate] = (abs(hidden_values - 0.5) > 0.49).mean()
     axes.text(len(losses), 2.75, "learning rate", color=GREY, ha="center", fontsize=9)
     axes.set(xlabel="step", ylabel="loss, mean over 15 steps (nats)", xlim=(0, 1.06 * len(losses)), ylim=(0, 3.5))
     axes.spines[["top", "right"]].set_visible(False)
     show(figure, "Loss against step for three learning rates. " + " ".join(
          f"With {rate:g} it ends at {end:.2f} nats." for rate, end in ends.items()))  # fmt: skip
-    return ends
+    return ends, saturated
 
 
-ends = draw_rates()
+ends, saturated = draw_rates()
+for rate, share in saturated.items():
+    print(f"learning rate {rate:5g}: {100 * share:3.0f} % of the sigmoids are within 0.01 of 0 or 1 at the end")
 assert ends[0.5] < ends[10.0] < ends[0.01]
 
 # %% [markdown]
-# *Figure: loss for three learning rates. 0.01 creeps. 10 does not go to infinity: the sigmoids saturate, their slopes
-# vanish, and the net loses its time at the level of guessing before it finds a way down.*
+# *Figure: loss for three learning rates. 0.01 creeps. 10 does not go to infinity, but worse than guessing for a while.*
+#
+# The first steps at 10 were so long that nearly every sigmoid ended far out, where the figure of section 3 shows almost
+# no slope. A gradient that passes through them is multiplied by almost nothing. They are *saturated*, and the first layer
+# has all but stopped learning.
 
 # %% [markdown]
 # ## 11 · Two nodes of your own
@@ -1199,6 +1231,7 @@ assert ends[0.5] < ends[10.0] < ends[0.01]
 # 1. Write `forward`: a = (2, −1, 4), b = (0, 1, −2) gives (1, −0.7311, 0.4768).
 # 2. Hold b fixed: what is the slope in a? Hold a fixed: what is it in b? Write `backward`, with two gradients.
 # 3. Make sure that `Gate(h, h)` works: then both gradients go to the same node. (Is there anything to do?)
+
 
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "gate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class Gate(CompNode):
@@ -1232,6 +1265,7 @@ hand_in("edf.gate", Gate)
 # %% [markdown]
 # `Gate(h, h)` is a well-known activation, under the names SiLU and swish: a signal that gates itself. Put it where the
 # sigmoid was: after the same 45 steps, which of the two nets is ahead? (Until your Gate is there, a tanh stands in.)
+
 
 # %% tags=["skip-grading"]
 def tanh_for_gate(a, b):
@@ -1268,6 +1302,7 @@ gated_desk
 # $\sum_j x_j \cdot x.\text{grad}_j$ must be almost 0, whatever g is.
 # </details>
 
+
 # %% nbgrader={"cell_type": "code", "grade": false, "grade_id": "rms-norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class RMSNorm(CompNode):
     def __init__(self, x):
@@ -1300,6 +1335,7 @@ hand_in("edf.rms_norm", RMSNorm)
 # **What is it good for?** Dividing by the length of the row is already a bend, so RMSNorm can stand where the sigmoid
 # stood. Now sabotage the start: multiply the first layer's weights by anything from 0.1 to 100, and train for five epochs.
 
+
 # %% tags=["skip-grading"]
 def accuracy_after_bad_start(activation, factor):
     """Train the digit net for five epochs from first-layer weights that are `factor` times too large."""
@@ -1317,6 +1353,7 @@ factors = [0.1, 1, 10, 100]
 results = {name: [accuracy_after_bad_start(unit, f) for f in factors] for name, unit in units.items()}
 for name, row in results.items():
     print(f"{name:12}", "  ".join(f"×{f:g}: {a:5.1f} %" for f, a in zip(factors, row, strict=True)))
+
 
 # %% jupyter={"source_hidden": true} tags=["skip-grading"]
 def draw_bad_starts():
