@@ -36,7 +36,8 @@ class Truth:
     def value(self, arrays: Arrays) -> np.ndarray:
         """Return the formula's value at the operands in `arrays`."""
         with torch.no_grad():
-            return np.array(self.formula(*(torch.tensor(arrays[n]) for n in self.operands)))
+            value: np.ndarray = self.formula(*(torch.tensor(arrays[n]) for n in self.operands)).numpy()
+            return value
 
     def vjp(self, arrays: Arrays, upstream: np.ndarray) -> dict[str, np.ndarray]:
         """Return, for each operand with a gradient, that of sum(upstream * value): parameters averaged over the batch."""

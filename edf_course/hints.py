@@ -179,7 +179,7 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
         predicted = m.predict(name, c.context)
         if predicted is None or not close(c.got, predicted):
             return None
-        if not predicted.any() and c.got.dtype.kind == "f":  # zeros explain nothing, unless they were cut down to it
+        if not c.fits and not predicted.any() and c.got.dtype.kind == "f":  # zeros explain nothing, unless they were cut down to it
             return None
         differs = differs or not c.fits
     return Diagnosis(m.id, m.sentence.format(operand=name.removeprefix("grad."))) if differs else None
@@ -253,7 +253,7 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
 
 
 def _only_for_ones(group: Sequence[Comparison]) -> Diagnosis | None:
-    ones = [c.fits for c in group if c.context is not None and (c.context.g == 1).all()]
+    ones = [c.fits for c in group if c.context is not None and (c.context.g == 1).all() and np.abs(c.right).max() > 1e-3]
     return say("ignores-cotangent") if ones and all(ones) else None
 
 

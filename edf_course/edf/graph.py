@@ -10,13 +10,14 @@ Source: EDF slides, "Kinds of Nodes" to "The Class Parameter".
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from edf_course.edf.errors import DataError, GraphError, NotComputed, ShapeError, describe, first_bad_entry
 
+BLOCK = 2**15  # entries that SGD updates at once: 256 KB of float64
 
 class Graph:
     """One computation graph: its computed nodes and its parameters, in order of creation.
@@ -28,14 +29,13 @@ class Graph:
     def __init__(self) -> None:
         self.CompNodes: list[CompNode] = []
         self.Parameters: list[Parameter] = []
-        self._tokens: list[Token[Graph]] = []
 
     def __enter__(self) -> Graph:
-        self._tokens.append(_current.set(self))
+        _entered.set((*_entered.get(), self))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _current.reset(self._tokens.pop())
+        _entered.set(_entered.get()[:-1])
 
     def forward(self) -> None:
         """Compute every value, in the order in which the nodes were made."""
@@ -52,7 +52,7 @@ class Graph:
         check_loss(loss, self)
         for c in [*self.CompNodes, *self.Parameters]:
             c.grad = 0  # 0 + array = array: the first addgrad brings the shape
-        loss.grad = np.ones_like(loss.value)  # d loss[b] / d loss[b] = 1
+        loss.grad = np.ones(loss.value.shape, loss.value.dtype)  # d loss[b] / d loss[b] = 1
         for c in reversed(self.CompNodes):
             if type(c.grad) is int:  # the loss does not depend on c
                 c.grad = np.zeros_like(c.value)
@@ -67,10 +67,16 @@ class Graph:
         Raises: GraphError where `backward` has not run.
         Source: EDF slides, "The Core of EDF" (there the learning rate is called eta).
         """
-        if any(p.grad is None for p in self.Parameters):
-            raise GraphError("SGD: there are no gradients yet; call Forward() and Backward(loss) first.")
         for p in self.Parameters:
-            p.value -= learning_rate * p.grad
+            if p.grad is None:
+                raise GraphError("SGD: there are no gradients yet; call Forward() and Backward(loss) first.")
+        for p in self.Parameters:
+            if p.value.size <= BLOCK:
+                p.value -= learning_rate * p.grad
+            else:  # the same, some rows at a time: a product as large as p.value would not fit the cache
+                rows = max(1, BLOCK * len(p.value) // p.value.size)
+                for i in range(0, len(p.value), rows):
+                    p.value[i : i + rows] -= learning_rate * p.grad[i : i + rows]
 
     def clear(self) -> None:
         """Forget all nodes and parameters of this graph."""
@@ -84,12 +90,13 @@ class Graph:
             nodes.append(node)
 
 
-_current: ContextVar[Graph] = ContextVar("current EDF graph", default=Graph())  # noqa: B039 (meant to be shared)
+# The graphs whose `with` we are in, innermost last; each thread and each asyncio task has its own.
+_entered: ContextVar[tuple[Graph, ...]] = ContextVar("entered EDF graphs", default=(Graph(),))
 
 
 def current_graph() -> Graph:
     """Return the graph that new nodes join now."""
-    return _current.get()
+    return _entered.get()[-1]
 
 
 class Input:
@@ -176,7 +183,7 @@ class CompNode:
                 f"addgrad: {type(self).__name__}.value has shape {self.value.shape}, so its gradient has that shape "
                 f"too, but the one that was handed over has {np.shape(delta)}."
             )
-        self.grad = self.grad + delta
+        self.grad = self.grad + delta if type(self.grad) is not int else np.array(delta)
 
     def __getattr__(self, name: str) -> Any:
         if name == "value":  # reached only while there is none
@@ -239,7 +246,7 @@ def check_loss(loss: Any, graph: Graph) -> None:
     if not isinstance(loss, CompNode):
         raise GraphError(f"Backward: the loss must be a computed node, not {describe(loss)}.")
     name, shape = type(loss).__name__, np.shape(loss.value)
-    if not any(c is loss for c in graph.CompNodes):
+    if loss not in graph.CompNodes:
         raise GraphError(
             f"Backward: this {name} is not in the current graph. Was the graph cleared after the node was made, or was "
             "the node made inside another `with edf.Graph():`?"

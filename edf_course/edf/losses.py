@@ -51,19 +51,20 @@ class CrossEntropy(CompNode):
         self.scores, self.y = as_operand(scores), as_operand(y, floats=False)
 
     def forward(self) -> None:
-        scores = self.scores.value
-        self.labels = class_labels("CrossEntropy", self.y.value, scores)
-        shifted = scores - scores.max(axis=1, keepdims=True)  # largest exponent 0: no overflow
+        labels = class_labels("CrossEntropy", self.y.value, self.scores.value)
+        self.at = labels, np.arange(len(labels))  # where the right class of each example stands in (n, B)
+        shifted = self.scores.value.T.copy()  # (n, B): NumPy is fastest at sums over the first axis
+        shifted -= shifted.max(axis=0)  # largest exponent 0: no overflow
         exponentials = np.exp(shifted)
-        total = exponentials.sum(axis=1, keepdims=True)  # (B, 1)
-        self.q = exponentials / total
-        self.value = np.log(total[:, 0]) - shifted[np.arange(len(scores)), self.labels]
+        total = exponentials.sum(axis=0)  # (B,)
+        self.q = exponentials / total  # (n, B)
+        self.value = np.log(total) - shifted[self.at]
 
     def backward(self) -> None:
         delta = self.q.copy()
-        delta[np.arange(len(delta)), self.labels] -= 1.0
-        delta *= self.grad[:, np.newaxis]
-        self.scores.addgrad(delta)
+        delta[self.at] -= 1.0
+        delta *= self.grad  # (n, B)
+        self.scores.addgrad(delta.T)
 
 
 class SquaredError(CompNode):

@@ -41,9 +41,9 @@ class Affine(CompNode):
         x, g = self.x.value, self.grad
         if self.x.needs_grad:
             self.x.addgrad(g @ self.Phi.w.value.T)  # (B, n)
-        share = g / len(g)  # each example's share of the mean
+        share = g * (1.0 / len(g))  # each example's share of the mean
         self.Phi.w.addgrad_mean(x.T @ share)  # (n, m)
-        self.Phi.b.addgrad_mean(-share.sum(axis=0))  # (m,)
+        self.Phi.b.addgrad_mean(np.full(len(g), -1.0, g.dtype) @ share)  # (m,), faster than -share.sum(axis=0)
 
 
 class Sigmoid(CompNode):
@@ -51,8 +51,7 @@ class Sigmoid(CompNode):
 
     Shapes: x (B, ...) -> y (B, ...).
     Backward: x.grad = y.grad y (1 - y).
-    Source: EDF slides, "The Sigmoid Class". For x below about -709 the slides' exp(-x) overflows; here the exponent is
-    never positive, and y is still right (1 / (1 + e) or e / (1 + e) with e = exp(-|x|)).
+    Source: EDF slides, "The Sigmoid Class".
     """
 
     def __init__(self, x: Any) -> None:
@@ -63,8 +62,10 @@ class Sigmoid(CompNode):
         self.value = sigmoid(self.x.value)
 
     def backward(self) -> None:
-        y = self.value
-        self.x.addgrad(self.grad * y * (1.0 - y))
+        slope = 1.0 - self.value
+        slope *= self.value
+        slope *= self.grad
+        self.x.addgrad(slope)
 
 
 class Tanh(CompNode):
@@ -188,9 +189,12 @@ class Mul(CompNode):
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)) without overflow, in the dtype of x."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    """Return 1 / (1 + exp(-x)), in the dtype of x."""
+    y = np.negative(x)
+    with np.errstate(over="ignore"):  # below about -709 exp(-x) is inf, and 1 / inf is 0, as it should be
+        np.exp(y, out=y)
+    y += 1.0
+    return np.divide(1.0, y, out=y)
 
 
 def require_same_shape(node: str, **values: np.ndarray) -> None:

@@ -182,6 +182,8 @@ def _make(thing: Any, leaves: dict[str, Any]) -> Any:
             setattr(package, n.removeprefix("Phi."), leaf)
     operands = [leaf for n, leaf in leaves.items() if not n.startswith("Phi.")]
     node = thing(*([package] if vars(package) else []), *operands)
+    if any(node is leaf for leaf in leaves.values()):
+        raise GraphError("it returns its operand: a node class of its own is asked for")
     for method in ("forward", "backward"):
         if not callable(getattr(node, method, None)):
             raise GraphError(f"this is {describe(node)}, and it has no method {method}: a node class is asked for")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edf_course.edf import Graph
+from edf_course.edf.errors import describe
 from edf_course.exercises import answer_core, answer_function, answer_node
 from edf_course.exercises.probes import Answer, Failure, Probe
 from edf_course.exercises.recording import Record, TimeUp, time_limit
@@ -36,6 +37,8 @@ def answer(kind: str, thing: Any, probe: Probe, seconds: float | None = 10.0) ->
 
     `seconds` limits the time (on systems with SIGALRM, in the main thread; else there is no limit).
     """
+    if not callable(thing):
+        return Answer(failure=Failure("unusable", f"a class or function is asked for, but this is {describe(thing)}"))
     record = Record()
     failure = None
     try:
