@@ -602,8 +602,8 @@ print(f"your backward at its peak:        {peak / 1e6:6.1f} MB")
 print(f"one matrix for each of {B} examples: {B * n * m * 8 / 1e6:5.1f} MB")
 
 # %% [markdown]
-# At B = 256 we measured the slide's way: 142 times slower, and 413 MB where 1.6 are enough. A product of matrices sums
-# over the batch on the way and never stores the terms. Graphics cards are built around that one operation.
+# For this layer and B = 256 we measured the slide's way: 142 times slower, and 413 MB where 1.6 are enough. A product of
+# matrices sums over the batch on the way and never stores the terms. Graphics cards are built around that one operation.
 #
 # ## 7 · The whole graph: Forward, Backward, a step
 #
@@ -916,9 +916,9 @@ hand_in("edf.logloss", LogLoss)
 # %% [markdown]
 # ### No sigmoid before the softmax
 #
-# The slide "MLP in EDF" writes `Softmax(Sigmoid(Affine(Phi2, L1)))`. **How sure can such a net be?** The sigmoid squeezes
-# every score into (0, 1). At best the right class has 1 and all others 0, so softmax gives at most
-# $e/(e + n - 1)$, whatever the weights. For ten digits:
+# The slide "MLP in EDF" sends the last scores through a sigmoid, and only then through the softmax. **How sure can such a
+# net be?** The sigmoid squeezes every score into (0, 1). At best the right class comes close to 1 and all n − 1 others to
+# 0, so its probability stays below $e/(e + n - 1)$, whatever the weights:
 
 # %% tags=["skip-grading"]
 for n_classes in (2, 10, 1000):
@@ -1372,8 +1372,8 @@ def draw_bad_starts():
 draw_bad_starts()
 
 # %% [markdown]
-# *Figure: test accuracy after five epochs when the first layer starts too small or too large. With RMSNorm it hardly
-# matters: the node does not see how long its rows are.*
+# *Figure: test accuracy after five epochs when the first layer starts too small or too large. With RMSNorm (a tanh stands
+# in until yours is there) it hardly matters: the node does not see how long its rows are.*
 #
 # ## 12 · Where you stand
 #
@@ -1390,7 +1390,7 @@ draw_bad_starts()
 # |---|---|---|---|
 # | EDF slides, "MLP in EDF" | sigmoid, then softmax | never more than 23 % sure among ten | 8 |
 # | EDF slides, "MLP in EDF" | x and y are computation nodes | they are inputs, a kind of their own | 2 |
-# | EDF slides, "The Sigmoid Class" | `class Sigmoid:` | without a base class there is no `addgrad` | 3 |
+# | EDF slides, "The Sigmoid Class" | a class without a base | without `CompNode` there is no `addgrad` | 3 |
 # | EDF slides, "The Sigmoid Class" | two forms of the slope | one gives NaN far out | 3 |
 # | EDF slides, "The Affine Class" | ???, and outer products | one product of matrices | 6 |
 # | EDF slides, "The Class Parameter" | divide by `nBatch` | the last batch is smaller | 5 |
