@@ -43,19 +43,22 @@ class Exercise:
 
     aspects: the points of each aspect; together those of the public statement. cases: draws the probes and works out
     what is right. misconceptions: the exercise's own; generic ones come from edf_course.hints.
-    uses_library: whether an answer may be built from the library's nodes.
+    allowed: names of the library that an answer may use besides CompNode, Parameter and the like.
+    is_numerical: the exercise asks for finite differences.
     """
 
     id: str
     aspects: Mapping[str, int]
     cases: Callable[[np.random.Generator], list[Case]]
     misconceptions: Sequence[Misconception] = ()
-    uses_library: bool = False
+    allowed: frozenset[str] = frozenset()
     is_numerical: bool = False
 
     def __post_init__(self) -> None:
         if sum(self.aspects.values()) != self.statement.points:
-            raise ValueError(f"{self.id}: the aspects add up to {sum(self.aspects.values())}, not {self.statement.points}.")
+            raise ValueError(
+                f"{self.id}: the aspects add up to {sum(self.aspects.values())}, not {self.statement.points}."
+            )
 
     @property
     def statement(self) -> Statement:
@@ -71,7 +74,6 @@ def node_exercise(
     *,
     extreme: Extreme | None = None,
     at_kink: float | None = None,
-    uses_library: bool = False,
 ) -> Exercise:
     """Make the exercise on a node from its formula in torch.
 
@@ -87,7 +89,8 @@ def node_exercise(
         frozenset(o.name for o in stated.operands if not o.has_gradient),
     )
     maker = _NodeCases(stated, truth, extreme, at_kink)
-    return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), uses_library)
+    allowed = frozenset({"sigmoid"}) if exercise != "edf.sigmoid" else frozenset()  # the function, not the node
+    return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), allowed)
 
 
 def _representable(array: np.ndarray) -> np.ndarray:
@@ -127,7 +130,9 @@ class _NodeCases:
     def _draw(self, sizes: Sizes, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return draw(self.stated, sizes, rng)
 
-    def _case(self, aspect: str, passes: list[Arrays], mode: str = "plain", backward: bool = True, **more: object) -> Case:
+    def _case(
+        self, aspect: str, passes: list[Arrays], mode: str = "plain", backward: bool = True, **more: object
+    ) -> Case:
         right = tuple(self._right(arrays, backward) for arrays in passes)
         contexts = tuple(self._context(arrays) for arrays in passes)
         return Case(aspect, Probe(tuple(passes), mode, backward), right, contexts=contexts, **more)  # type: ignore[arg-type]
@@ -163,7 +168,10 @@ class _NodeCases:
             other = {"grad." + n: second[n] for n in second}
             cases.append(
                 Case(
-                    "accumulates", Probe((arrays,), "shared"), (right,), fallback="no-accumulation",
+                    "accumulates",
+                    Probe((arrays,), "shared"),
+                    (right,),
+                    fallback="no-accumulation",
                     alternatives={"overwrites": ((one,), (other,))},
                 )  # fmt: skip
             )
@@ -177,7 +185,10 @@ class _NodeCases:
             right = {"grad." + a: shares[a] + shares[b]}
             cases.append(
                 Case(
-                    "accumulates", Probe((arrays,), "same"), (right,), fallback="no-accumulation",
+                    "accumulates",
+                    Probe((arrays,), "same"),
+                    (right,),
+                    fallback="no-accumulation",
                     alternatives={"overwrites": ((one,), (other,))},
                 )  # fmt: skip
             )
@@ -197,7 +208,9 @@ class _NodeCases:
         two = self._case("repeatable", [first, second], fallback="stale-state")
         arrays, other = self._draw(GENTLE[1], rng), self._draw(GENTLE[1], rng)
         right, theirs = self._right(arrays), self._right(other)
-        both = {n + s: v for s, half in (("", right), (SECOND, theirs)) for n, v in half.items() if n != "value" + SECOND}
+        both = {
+            n + s: v for s, half in (("", right), (SECOND, theirs)) for n, v in half.items() if n != "value" + SECOND
+        }
         instances = Case(
             "repeatable", Probe(({**arrays, **{n + SECOND: v for n, v in other.items()}},), "instances"), (both,),
             fallback="shared-state",

@@ -36,7 +36,7 @@ def judge(exercise_id: str, thing: Any, seed: int | None = None) -> Verdict:
     cases = draw_cases(asked, seed_of(exercise_id) if seed is None else seed)
     answers = ask(lambda probe: answer(asked.statement.kind, thing, probe, SECONDS_PER_PROBE), cases)
     verdict, comparisons, noticed = decide(asked, cases, answers)
-    finding = inspect_answer(thing, comparisons, noticed, asked.is_numerical) if not asked.uses_library else None
+    finding = inspect_answer(thing, comparisons, noticed, numerical=asked.is_numerical, allowed=asked.allowed)
     return verdict if finding is None or verdict.points == 0 else flag(verdict, finding)
 
 
@@ -85,12 +85,12 @@ def decide(
         aspects[name] = Aspect(0, points, False, sentence_of(wrong, found))
         if shown is None or (diagnosis is None and found is not None):
             shown, diagnosis = telling(wrong), found or diagnosis
-    points = sum(a.points for a in aspects.values())
+    gained = sum(a.points for a in aspects.values())
     total = sum(asked.aspects.values())
-    passed = points == total
+    passed = gained == total
     sentence = "Right." if passed else next(a.sentence for a in aspects.values() if not a.passed)
     verdict = Verdict(
-        asked.id, points, total, passed, diagnosis.misconception if diagnosis else None, sentence, aspects,
+        asked.id, gained, total, passed, diagnosis.misconception if diagnosis else None, sentence, aspects,
         _evidence(shown), _remark(comparisons) if passed else None,
     )  # fmt: skip
     return verdict, comparisons, noticed

@@ -30,7 +30,9 @@ class Truth:
     is the mean over the batch; fixed: those that have no gradient.
     """
 
-    def __init__(self, formula: Formula, operands: Sequence[str], parameters: frozenset[str], fixed: frozenset[str]) -> None:
+    def __init__(
+        self, formula: Formula, operands: Sequence[str], parameters: frozenset[str], fixed: frozenset[str]
+    ) -> None:
         self.formula, self.operands, self.parameters, self.fixed = formula, tuple(operands), parameters, fixed
 
     def value(self, arrays: Arrays) -> np.ndarray:

@@ -44,9 +44,15 @@ def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str) -> str
     scale = float(np.abs(right).max(initial=0.0)) or 1.0
     with np.errstate(invalid="ignore", over="ignore"):
         difference = got.astype(float) - right
-    tables = [_table(got, scale, f"yours: {name}"), _table(right, scale, source), _table(difference, scale, "difference")]
+    tables = [
+        _table(got, scale, f"yours: {name}"),
+        _table(right, scale, source),
+        _table(difference, scale, "difference"),
+    ]
     cut = max(got.shape, default=0) > min(ROWS, COLUMNS) or got.ndim > 2
-    note = f'<p style="margin:.2em 0">Shape {got.shape}; the first {ROWS} rows and {COLUMNS} columns.</p>' if cut else ""
+    note = (
+        f'<p style="margin:.2em 0">Shape {got.shape}; the first {ROWS} rows and {COLUMNS} columns.</p>' if cut else ""
+    )
     return f'<div style="display:flex;flex-wrap:wrap;gap:1.2em">{"".join(tables)}</div>{note}'
 
 
@@ -80,4 +86,6 @@ def show(bundle: Mapping[str, Any], display_id: str | None = None, update: bool 
         if not update:
             print(bundle["text/plain"])
         return
-    display(dict(bundle), raw=True, display_id=display_id, update=update) if display_id else display(dict(bundle), raw=True)
+    display(dict(bundle), raw=True, display_id=display_id, update=update) if display_id else display(
+        dict(bundle), raw=True
+    )

@@ -124,7 +124,7 @@ def _show(result: CheckResult) -> None:
 def yours_or_library(yours: Any, library: Any) -> Any:
     """Return `yours` where its latest check was right, else `library`, and say which it is: later cells always run."""
     mine = state_of(yours) == "right"
-    name = getattr(library, "__name__", str(library))
+    name = getattr(yours if mine else library, "__name__", "your answer")
     why = "your own" if mine else "the library's (yours is not checked as right yet)"
     show({"text/plain": f"{name}: {why}", "text/html": f"<p>{name}: <strong>{why}</strong></p>"})
     return yours if mine else library

@@ -15,6 +15,7 @@ from edf_course.exercises.probes import Answer
 from edf_course.hints import Diagnosis, Misconception, diagnose, odd_shape, say
 from edf_course.wording import what_is_wrong
 
+
 def explain(
     group: Sequence[Comparison],
     cases: Sequence[Case],
@@ -106,7 +107,9 @@ ALTERNATIVES = {
 
 def say_alternative(misconception: str) -> Diagnosis:
     """Return the diagnosis with its sentence."""
-    return Diagnosis(misconception, ALTERNATIVES[misconception]) if misconception in ALTERNATIVES else say(misconception)
+    return (
+        Diagnosis(misconception, ALTERNATIVES[misconception]) if misconception in ALTERNATIVES else say(misconception)
+    )
 
 
 def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
@@ -123,7 +126,11 @@ def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
 def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: str = "it should be") -> str:
     """Return what the student reads: what is wrong, with one entry as an example, and the likely cause."""
     c = telling(wrong)
-    text = f"In {_part(c.name)}: {c.failure.text}." if c.got is None and c.failure else what_is_wrong(c, source, found is None)
+    text = (
+        f"In {_part(c.name)}: {c.failure.text}."
+        if c.got is None and c.failure
+        else what_is_wrong(c, source, found is None)
+    )
     return f"{text} {found.sentence}" if found else text
 
 

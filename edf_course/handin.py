@@ -35,7 +35,9 @@ def hand_in(exercise: str, thing: Any) -> float | None:
         verdict = judge(exercise, thing)
     except Exception as error:
         # the judge's own failure, no verdict on the student: seen in the report, to be graded by hand
-        _show_failure(exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will grade this.")
+        _show_failure(
+            exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will grade this."
+        )
         return 0.0
     _show(verdict)
     return float(verdict.points)
@@ -49,7 +51,7 @@ def _find_judge() -> Callable[[str, Any], Any] | None:
 def _show(verdict: Any) -> None:
     state = "right" if verdict.passed else "wrong"
     title = f"{verdict.exercise}, {verdict.points:g} of {verdict.max_points:g} points"
-    lines = [verdict.sentence, verdict.remark or ""]
+    lines = [verdict.remark or ""] if verdict.passed else [verdict.sentence]
     lines += [f"{n}: {a.points:g} of {a.max_points:g}" for n, a in verdict.aspects.items() if not a.passed]
     picture = ""
     shown = verdict.evidence

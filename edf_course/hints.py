@@ -62,6 +62,19 @@ def _first_example(c: Context) -> Mapping[str, np.ndarray]:
     return c.vjp(only_first)
 
 
+def _entry_by_entry(c: Context) -> Mapping[str, np.ndarray] | None:
+    """The gradient without all that goes from one entry to another: the diagonal of the Jacobian, times g."""
+    (name, x), *others = c.vjp(c.g).items()
+    if others or x.shape != c.g.shape or c.g.size > 64:
+        return None
+    diagonal = np.zeros_like(x)
+    for i in np.ndindex(c.g.shape):
+        one = np.zeros_like(c.g)
+        one[i] = c.g[i]
+        diagonal[i] = c.vjp(one)[name][i]
+    return {name: diagonal}
+
+
 GENERIC = (
     Misconception(
         "sign", "Your gradient is the right one with its sign turned around: look for a minus that is lost, or one too many.",
@@ -100,6 +113,11 @@ GENERIC = (
     Misconception(
         "transposed", "Your gradient is the right one transposed: swap the two factors of the product, or their transposes.",
         _all(lambda right, c: right.T if right.ndim == 2 and right.shape[0] == right.shape[1] else None),
+    ),
+    Misconception(
+        "softmax-elementwise", "Each entry is treated by itself, but here each output depends on every input of its row: "
+        "the Jacobian has more than its diagonal.",
+        _entry_by_entry,
     ),
     Misconception(
         "int-truncation", "Your numbers are the right ones cut down to integers: compute with floats.",
@@ -179,7 +197,9 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
         predicted = m.predict(name, c.context)
         if predicted is None or not close(c.got, predicted):
             return None
-        if not c.fits and not predicted.any() and c.got.dtype.kind == "f":  # zeros explain nothing, unless they were cut down to it
+        if (
+            not c.fits and not predicted.any() and c.got.dtype.kind == "f"
+        ):  # zeros explain nothing, unless they were cut down to it
             return None
         differs = differs or not c.fits
     return Diagnosis(m.id, m.sentence.format(operand=name.removeprefix("grad."))) if differs else None
@@ -235,7 +255,9 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
     wrong = {False: False, True: False}
     fits = {False: False, True: False}  # somewhere that says something: where what is right is not 0
     for c in group:
-        operand = name.removeprefix("grad.") if name != "value" else next(iter(c.context.operands), "") if c.context else ""
+        operand = (
+            name.removeprefix("grad.") if name != "value" else next(iter(c.context.operands), "") if c.context else ""
+        )
         x = c.context.operands.get(operand) if c.context else None
         if x is None or c.got is None or x.shape != c.right.shape or c.got.shape != c.right.shape:
             return None
@@ -253,7 +275,9 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
 
 
 def _only_for_ones(group: Sequence[Comparison]) -> Diagnosis | None:
-    ones = [c.fits for c in group if c.context is not None and (c.context.g == 1).all() and np.abs(c.right).max() > 1e-3]
+    ones = [
+        c.fits for c in group if c.context is not None and (c.context.g == 1).all() and np.abs(c.right).max() > 1e-3
+    ]
     return say("ignores-cotangent") if ones and all(ones) else None
 
 

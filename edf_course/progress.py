@@ -19,7 +19,7 @@ class Latest:
 
 
 _latest: dict[str, Latest] = {}
-_shown: dict[str, int] = {}
+_shown: set[str] = set()
 
 
 def note(exercise: str, thing: Any, state: str) -> None:
@@ -42,7 +42,7 @@ def progress(lecture: str) -> None:
     """
     if lecture not in LECTURES:
         raise KeyError(f"There is no lecture {lecture!r} with exercises; there are {', '.join(LECTURES)}.")
-    _shown[lecture] = _shown.get(lecture, 0) + 1
+    _shown.add(lecture)
     show(_bundle(lecture), _display_id(lecture))
 
 
@@ -55,7 +55,7 @@ def summary(lecture: str) -> str:
 
 
 def _display_id(lecture: str) -> str:
-    return f"edf-progress-{lecture}-{_shown.get(lecture, 0)}"
+    return f"edf-progress-{lecture}"
 
 
 def _bundle(lecture: str) -> dict[str, str]:

@@ -39,6 +39,8 @@ def _naming(name: str) -> tuple[str, str, str]:
     """Return what to call the array, the symbol for its entries, and the operand that it belongs to."""
     if name.startswith("grad."):
         operand = name.removeprefix("grad.").removesuffix("@2")
+        if operand.startswith("delta"):
+            return ("gradient of the parameter", "grad", operand)
         short = operand.split(".")[-1]
         return (f"gradient of {short}", f"{short}.grad", operand)
     return (WHAT.get(name, name), name, "x" if name == "value" else "")

@@ -28,7 +28,9 @@ def test_right_answers_are_said_to_be_right(exercise, answer):
         assert result.passed, result.sentence
 
 
-@pytest.mark.parametrize(("exercise", "misconception", "answer"), WRONG, ids=[f"{i}-{e}-{m}" for i, (e, m, _) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("exercise", "misconception", "answer"), WRONG, ids=[f"{i}-{e}-{m}" for i, (e, m, _) in enumerate(WRONG)]
+)
 def test_wrong_answers_are_said_to_be_wrong(exercise, misconception, answer):
     if misconception not in ONLY_THE_JUDGE:
         assert examine(exercise, answer, 0).state == "wrong"

@@ -104,6 +104,8 @@ def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
 NUMERICAL_GRADIENT = Exercise(
     "calculus.numerical_gradient", {"gradient": 4, "any shape": 2, "integers": 2}, _gradient_cases, is_numerical=True
 )
-JACOBIAN = Exercise("calculus.jacobian", {"jacobian": 5, "any shape": 1, "integers": 2}, _jacobian_cases, is_numerical=True)
+JACOBIAN = Exercise(
+    "calculus.jacobian", {"jacobian": 5, "any shape": 1, "integers": 2}, _jacobian_cases, is_numerical=True
+)
 
 EXERCISES = (NUMERICAL_GRADIENT, JACOBIAN)

@@ -10,6 +10,7 @@ import torch
 
 from autograder.exercise import Exercise, Misconception
 from autograder.oracles import Truth
+from autograder.provenance import NODES
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Arrays, Probe
 
@@ -21,7 +22,9 @@ def _addgrad_case(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, .
     for i, B in enumerate(batch_sizes):
         arrays[f"delta{i}"] = rng.normal(size=(B, *shape)) + 0.5
     means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(batch_sizes))]
-    right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))} | {"changed.value": np.zeros(shape)}
+    right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))} | {
+        "changed.value": np.zeros(shape)
+    }
     alone = {f"grad.delta{i}": m for i, m in enumerate(means)}
     # a parameter's gradient as a function of the upstream (B,), for the generic mistakes with batches
     context = Context(
@@ -49,7 +52,9 @@ ADDGRAD = Exercise("edf.addgrad", {"mean": 3, "accumulates": 2, "any shape": 1},
 # --- the backward walk -----------------------------------------------------------------------------------------------
 
 
-def _small_formula(W1: torch.Tensor, b1: torch.Tensor, W2: torch.Tensor, b2: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _small_formula(
+    W1: torch.Tensor, b1: torch.Tensor, W2: torch.Tensor, b2: torch.Tensor, x: torch.Tensor, y: torch.Tensor
+) -> torch.Tensor:
     """Return the loss of edf_course.exercises.answer_core.small_graph."""
     h = torch.tanh(x @ W1 - b1)
     return torch.nn.functional.cross_entropy((h * h + h) @ W2 - b2, y, reduction="none")
@@ -127,7 +132,9 @@ BACKWARD_PASS = Exercise(
 
 def _sgd_case(aspect: str, shapes: list[tuple[int, ...]], rate: float, rng: np.random.Generator) -> Case:
     arrays: dict[str, np.ndarray] = {"rate": np.array([rate])}
-    right, climbs, whole = {}, {}, {}
+    right: dict[str, np.ndarray] = {}
+    climbs: dict[str, np.ndarray] = {}
+    whole: dict[str, np.ndarray] = {}
     for i, shape in enumerate(shapes, start=1):
         value, grad = rng.normal(size=shape), rng.normal(size=shape)
         arrays |= {f"value{i}": value, f"grad{i}": grad}
@@ -172,7 +179,7 @@ def _mlp_case(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -
     turned = dict(arrays)
     for i in range(len(sizes) - 1):
         turned |= {f"W{i}": arrays[f"W{len(sizes) - 2 - i}"], f"b{i}": arrays[f"b{len(sizes) - 2 - i}"]}
-    alternatives = {
+    alternatives: dict[str, tuple[tuple[Arrays, ...], ...]] = {
         "squashed-output": (({"value": _mlp_value(arrays, last=True)},),),
         "no-activation": (({"value": _mlp_value(arrays, hidden=False)},),),
     }
@@ -191,6 +198,6 @@ def _mlp_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-MLP = Exercise("edf.mlp", {"two layers": 4, "any depth": 2}, _mlp_cases, uses_library=True)
+MLP = Exercise("edf.mlp", {"two layers": 4, "any depth": 2}, _mlp_cases, allowed=NODES)
 
 EXERCISES = (ADDGRAD, BACKWARD_PASS, SGD, MLP)

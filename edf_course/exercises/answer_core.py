@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,27 @@ def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
         parameter.grad = 0
         for name in sorted(n for n in arrays if n.startswith("delta")):
             delta = arrays[name].copy()
-            parameter.addgrad(delta)
+            with _noticing(edf.Parameter, "addgrad", record):
+                parameter.addgrad(delta)
             record.put("grad." + name, parameter.grad)
             record.put_change(name, arrays[name], delta)
         record.put_change("value", arrays["value"], parameter.value)
+
+
+@contextlib.contextmanager
+def _noticing(owner: type, method: str, record: Record) -> Iterator[None]:
+    """Notice when the library's own method does the work, inherited or called."""
+    original = getattr(owner, method)
+
+    def noticed(*args: Any) -> Any:
+        record.noticed.add("library")
+        return original(*args)
+
+    setattr(owner, method, noticed)
+    try:
+        yield
+    finally:
+        setattr(owner, method, original)
 
 
 def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
@@ -39,7 +58,8 @@ def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
             named, loss = small_graph(arrays)
             graph.forward()
             for _ in range(2 if probe.mode == "repeat" else 1):
-                thing(list(graph.CompNodes), list(graph.Parameters), loss)
+                with _noticing(edf.Graph, "backward", record):
+                    thing(list(graph.CompNodes), list(graph.Parameters), loss)
             for name, node in named.items():
                 record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
 
@@ -71,7 +91,8 @@ def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
             parameter = edf.Parameter(arrays[name])
             parameter.grad = arrays["grad" + name.removeprefix("value")].copy()
             parameters.append(parameter)
-        thing(parameters, float(arrays["rate"][0]))
+        with _noticing(edf.Graph, "sgd", record):
+            thing(parameters, float(arrays["rate"][0]))
         for i, parameter in enumerate(parameters, start=1):
             record.put(f"value{i}", parameter.value)
             record.put_change(f"grad{i}", arrays[f"grad{i}"], parameter.grad)

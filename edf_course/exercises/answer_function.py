@@ -43,9 +43,7 @@ def run_jacobian(thing: Any, probe: Probe, record: Record) -> None:
     _run(thing, probe, record, vector_function, "p", "jacobian")
 
 
-def _run(
-    thing: Any, probe: Probe, record: Record, make: Callable[[Arrays], Function], at: str, result: str
-) -> None:
+def _run(thing: Any, probe: Probe, record: Record, make: Callable[[Arrays], Function], at: str, result: str) -> None:
     for arrays in probe.passes:
         record.begin_pass()
         x = arrays[at].copy()

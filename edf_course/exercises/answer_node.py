@@ -104,7 +104,7 @@ def run(thing: Any, probe: Probe, record: Record) -> None:
     if returned and returned[-1] is not None:
         record.noticed.add("returns")
     if any(type(c).__module__.startswith("edf_course.edf.") for c in current_graph().CompNodes):
-        record.noticed.add("library-node")
+        record.noticed.add("library")
 
 
 def _run_pass(
@@ -195,4 +195,3 @@ def _make(thing: Any, leaves: dict[str, Any]) -> Any:
             "super().__init__()"
         )
     return node
-

@@ -45,11 +45,11 @@ def answer(kind: str, thing: Any, probe: Probe, seconds: float | None = 10.0) ->
         with quiet(), Graph(), time_limit(seconds):
             _PROCEDURES[kind](thing, probe, record)
     except NotImplementedError as error:
-        failure = Failure("unwritten", f"not written yet ({_where(error)})")
+        failure = Failure("unwritten", f"not written yet{_where(error)}")
     except TimeUp:
         failure = Failure("time", f"it did not finish within {seconds:g} seconds: is there an endless loop?")
     except (Exception, RecursionError) as error:
-        failure = Failure("raised", f"{type(error).__name__}: {error} ({_where(error)})")
+        failure = Failure("raised", f"{type(error).__name__}: {error}{_where(error)}")
     return Answer(record.plain_passes(), failure, frozenset(record.noticed))
 
 
@@ -67,9 +67,11 @@ def quiet() -> Iterator[None]:
 
 
 def _where(error: BaseException) -> str:
-    """Name the innermost place outside this library, as "in backward, line 7: self.x.addgrad(…)"."""
+    """Name the innermost place outside this library, as " (in backward, line 7: self.x.addgrad(…))", or ""."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if "edf_course" not in f.filename.replace("\\", "/").split("/")] or list(frames)
+    theirs = [f for f in frames if "edf_course" not in f.filename.replace("\\", "/").split("/")]
+    if not theirs:
+        return ""
     last = theirs[-1]
     line = f": {last.line.strip()}" if last.line else ""
-    return f"in {last.name}, line {last.lineno}{line}"
+    return f" (in {last.name}, line {last.lineno}{line})"

@@ -85,7 +85,9 @@ class Comparison:
         if self.name.startswith("changed."):
             return bool(np.isfinite(self.got).all() and np.abs(self.got).max(initial=0.0) <= UNCHANGED)
         if self.case.tolerance is not None:
-            return self.got.shape == self.right.shape and bool((np.abs(self.got - self.right) <= self.case.tolerance).all())
+            return self.got.shape == self.right.shape and bool(
+                (np.abs(self.got - self.right) <= self.case.tolerance).all()
+            )
         return close(self.got, self.right)
 
     @property
@@ -128,5 +130,6 @@ def worst_entry(got: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
     """Return where two arrays of one shape differ most, NaN counting as most of all."""
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(got.astype(float) - right)
-    return tuple(int(i) for i in np.unravel_index(np.argmax(np.where(np.isnan(distance), np.inf, distance)), right.shape))
-
+    return tuple(
+        int(i) for i in np.unravel_index(np.argmax(np.where(np.isnan(distance), np.inf, distance)), right.shape)
+    )

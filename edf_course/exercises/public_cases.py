@@ -6,6 +6,7 @@ Forward is held against examples first, or a zero forward with a zero backward w
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) ->
     for example in asked.examples:
         half_a_digit = 0.6 * 10.0**-example.digits
         right = {"value": np.array(example.value, dtype=float)}
-        cases.append(Case("value", Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit))
+        cases.append(
+            Case("value", Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit)
+        )
     for sizes in SIZES:
         arrays = draw(asked, sizes, rng)
         arrays["upstream" + SECOND] = rng.normal(size=arrays["upstream"].shape)
@@ -48,14 +51,24 @@ def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) ->
             break  # forward does not run on these: plain cases say so
         first, second = truth.vjp(arrays["upstream"]), truth.vjp(arrays["upstream" + SECOND])
         cases.append(
-            Case("gradient", Probe((arrays,)), (_named(first),), contexts=(truth.context(),), tolerance=truth.tolerance())
+            Case(
+                "gradient", Probe((arrays,)), (_named(first),), contexts=(truth.context(),), tolerance=truth.tolerance()
+            )
         )
         if truth.is_single:
             continue  # differences in float32 are too coarse to tell more
         both = _named({n: first[n] + second[n] for n in first})
         variants = ((_named(first),), (_named(second),))
-        shared = Case("accumulates", Probe((arrays,), "shared"), (both,), fallback="no-accumulation", alternatives={"overwrites": variants})
-        unchanged = _named(first) | {f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items() if not n.startswith("upstream")}
+        shared = Case(
+            "accumulates",
+            Probe((arrays,), "shared"),
+            (both,),
+            fallback="no-accumulation",
+            alternatives={"overwrites": variants},
+        )
+        unchanged = _named(first) | {
+            f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items() if not n.startswith("upstream")
+        }
         unchanged |= {f"changed.{n}": np.zeros(arrays["upstream"].shape) for n in ("value", "grad")}
         doubled = _named({n: 2 * g for n, g in first.items()})
         repeat = Case(
@@ -86,7 +99,10 @@ class _Differences:
     def __init__(self, asked: Statement, arrays: Arrays, respond: Respond, at_output: bool = False) -> None:
         self.asked, self.arrays, self.respond, self.at_output = asked, arrays, respond, at_output
         base = respond(Probe((arrays,), backward=False))
-        self.is_single = bool(base.passes) and base.passes[0].get("value", np.empty(0)).dtype in (np.float32, np.float16)
+        self.is_single = bool(base.passes) and base.passes[0].get("value", np.empty(0)).dtype in (
+            np.float32,
+            np.float16,
+        )
         h = SINGLE_H if self.is_single else H
         nudged: list[Arrays] = [arrays]
         wanted = [o for o in asked.operands if o.has_gradient]
@@ -104,7 +120,9 @@ class _Differences:
             self.value = np.asarray(values[0], dtype=float)
             slopes = iter(np.array(values[1::2], dtype=float) - np.array(values[2::2], dtype=float))
             self.jacobians = {
-                o.name: np.reshape([next(slopes) / (2 * h) for _ in range(arrays[o.name].size)], arrays[o.name].shape + shape)
+                o.name: np.reshape(
+                    [next(slopes) / (2 * h) for _ in range(arrays[o.name].size)], arrays[o.name].shape + shape
+                )
                 for o in wanted
             }
             self.parameters = frozenset(o.name for o in wanted if o.role == "parameter")
@@ -131,7 +149,12 @@ class _Differences:
 
     def _vjp_at_output(self) -> Callable[[np.ndarray], Arrays] | None:
         (first, *others) = self.asked.operands
-        if others or self.at_output or self.value.shape != self.arrays[first.name].shape or not np.isfinite(self.value).all():
+        if (
+            others
+            or self.at_output
+            or self.value.shape != self.arrays[first.name].shape
+            or not np.isfinite(self.value).all()
+        ):
             return None
         there = _Differences(self.asked, {**self.arrays, first.name: self.value}, self.respond, at_output=True)
         return None if there.failed else there.vjp
@@ -145,7 +168,9 @@ def _parameter_cases(rng: np.random.Generator) -> list[Case]:
     return [
         _mean_case(four),
         _mean_case(three),
-        Case("accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives={"overwrites": ((alone,),)}),
+        Case(
+            "accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives={"overwrites": ((alone,),)}
+        ),
     ]
 
 
@@ -171,7 +196,7 @@ def _backward_pass_cases(rng: np.random.Generator) -> list[Case]:
             return float(loss.value.mean())
 
     names = ("W1", "b1", "W2", "b2")
-    right = {f"grad.{n}": numerical_gradient(lambda v, n=n: mean_loss(n, v), arrays[n]) for n in names}
+    right = {f"grad.{n}": numerical_gradient(partial(mean_loss, n), arrays[n]) for n in names}
     nothing = {n: np.zeros_like(g) for n, g in right.items()}
     doubled = {n: 2 * g for n, g in right.items()}
     return [
@@ -230,7 +255,10 @@ def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
         integers = "int-truncation" if p.dtype.kind == "i" else None
         cases.append(
             Case(
-                "integers" if integers else "jacobian", Probe((arrays,)), (right,), fallback=integers,
+                "integers" if integers else "jacobian",
+                Probe((arrays,)),
+                (right,),
+                fallback=integers,
                 alternatives={"transposed": (({"jacobian": J.T},),)},
             )  # fmt: skip
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ class Operand:
 class Example:
     """A published example: operands, and the value that forward gives (rounded to `digits` decimals)."""
 
-    operands: Mapping[str, Sequence[object]]
-    value: Sequence[object]
+    operands: Mapping[str, Sequence[Any]]
+    value: Sequence[Any]
     says: str
     digits: int = 4
 
@@ -99,5 +100,3 @@ def as_arrays(example: Example, statement: Statement) -> Arrays:
     arrays = {n: np.array(v, dtype=int if roles[n] == "label" else float) for n, v in example.operands.items()}
     arrays["upstream"] = np.ones(np.shape(example.value))
     return arrays
-
-

@@ -27,9 +27,7 @@ def unary(forward: Callable[[Any], Any], gradient: Callable[[Any, Any, Any], Any
     return Node
 
 
-def binary(
-    forward: Callable[[Any, Any], Any], gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
-) -> type:
+def binary(forward: Callable[[Any, Any], Any], gradients: Callable[[Any, Any, Any, Any], tuple[Any, Any]]) -> type:
     """A node class (a, b) from forward(a, b) and gradients(a, b, y, g); None stands for no addgrad."""
 
     class Node(CompNode):

@@ -137,7 +137,12 @@ class LoopAffine(CompNode):
     def forward(self):
         rows = []
         for b in range(self.x.value.shape[0]):
-            rows.append([sum(self.x.value[b, i] * w for i, w in enumerate(self.Phi.w.value[:, j])) - self.Phi.b.value[j] for j in range(self.Phi.w.value.shape[1])])
+            rows.append(
+                [
+                    sum(self.x.value[b, i] * w for i, w in enumerate(self.Phi.w.value[:, j])) - self.Phi.b.value[j]
+                    for j in range(self.Phi.w.value.shape[1])
+                ]
+            )
         self.value = np.array(rows)
 
     def backward(self):
@@ -383,14 +388,12 @@ RIGHT: list[tuple[str, Any]] = [
     ("edf.rms_norm", unary(lambda x: (x / rms(x)).astype(np.float32), lambda x, y, g: ((g - y * (g * y).mean(axis=-1, keepdims=True)) / rms(x)).astype(np.float32))),
     ("edf.addgrad", SlideParameter),
     ("edf.addgrad", LoopParameter),
-    ("edf.addgrad", Parameter),
     ("edf.backward_pass", backward_as_on_slides),
     ("edf.backward_pass", backward_with_zeros),
     ("edf.sgd", sgd_new_arrays),
     ("edf.sgd", sgd_in_place),
     ("edf.mlp", mlp_recursive),
     ("edf.mlp", mlp_loop),
-    ("edf.mlp", edf.MLP),
     ("calculus.numerical_gradient", gradient_central),
     ("calculus.numerical_gradient", gradient_flat),
     ("calculus.numerical_gradient", gradient_restoring),

@@ -75,13 +75,18 @@ def test_the_same_seed_gives_the_same_verdict_and_another_seed_other_probes():
 
 
 def test_shapes_of_probes_differ_in_every_axis_and_one_has_a_single_example():
-    shapes = [c.probe.passes[0]["Phi.w"].shape + c.probe.passes[0]["x"].shape[:1] for c in draw_cases(exercise("edf.affine"), 1)]
+    shapes = [
+        c.probe.passes[0]["Phi.w"].shape + c.probe.passes[0]["x"].shape[:1]
+        for c in draw_cases(exercise("edf.affine"), 1)
+    ]
     assert any(B == 1 for _, _, B in shapes)
     assert any(n != m and m != B and n != B for n, m, B in shapes)
 
 
 def test_a_float32_answer_passes_with_a_remark():
-    verdict = judge("edf.sigmoid", unary(lambda x: sig(x.astype(np.float32)), lambda x, y, g: (g * y * (1 - y)).astype(np.float32)))
+    verdict = judge(
+        "edf.sigmoid", unary(lambda x: sig(x.astype(np.float32)), lambda x, y, g: (g * y * (1 - y)).astype(np.float32))
+    )
     assert verdict.passed
     assert "float32" in verdict.remark
 
@@ -139,7 +144,9 @@ def test_lying_arrays_are_taken_at_their_numbers():
 
     verdict = judge("edf.add", unary(lambda x: np.zeros_like(x).view(Liar), lambda x, y, g: np.zeros_like(x)))
     assert verdict.points == 0
-    verdict = judge("edf.sigmoid", unary(lambda x: np.zeros_like(x).view(Liar), lambda x, y, g: np.zeros_like(x).view(Liar)))
+    verdict = judge(
+        "edf.sigmoid", unary(lambda x: np.zeros_like(x).view(Liar), lambda x, y, g: np.zeros_like(x).view(Liar))
+    )
     assert verdict.points == 0
 
 

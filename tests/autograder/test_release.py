@@ -22,7 +22,7 @@ from autograder.release import (
     source_notebook,
 )
 from edf_course.exercises import LECTURES, statement
-from tests.autograder.conftest import MINI, REPOSITORY
+from tests.autograder.mini import MINI, REPOSITORY
 
 REPOSITORY_COURSE = Course(REPOSITORY)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edf_course import edf
+from edf_course.calculus import jacobian, numerical_gradient
 from edf_course.edf import CompNode, Parameter
 from tests.autograder.making import affine, binary, loss, sig, unary
 
@@ -203,6 +204,29 @@ class OverAll(Parameter):
 class Turned(Parameter):
     def addgrad(self, delta):
         self.grad = self.grad - delta.mean(axis=0)
+
+
+class Inherits(Parameter):
+    pass
+
+
+class CallsSuper(Parameter):
+    def addgrad(self, delta):
+        super().addgrad(delta)
+
+
+def backward_by_library(nodes, parameters, loss):
+    edf.Backward(loss)
+
+
+def backward_by_graph(nodes, parameters, loss):
+    edf.current_graph().backward(loss)
+
+
+def sgd_by_library(parameters, learning_rate):
+    with edf.Graph() as graph:
+        graph.Parameters.extend(parameters)
+        graph.sgd(learning_rate)
 
 
 def backward_in_order(nodes, parameters, loss):
@@ -491,6 +515,16 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.addgrad", "first-example", FirstOnly),
     ("edf.addgrad", "batch-mean-twice", TwiceMean),
     ("edf.addgrad", None, OverAll),
+    ("edf.addgrad", "delegates", Parameter),
+    ("edf.addgrad", "delegates", Inherits),
+    ("edf.addgrad", "delegates", CallsSuper),
+    ("edf.backward_pass", "delegates", backward_by_library),
+    ("edf.backward_pass", "delegates", backward_by_graph),
+    ("edf.sgd", "delegates", sgd_by_library),
+    ("edf.mlp", "delegates", edf.MLP),
+    ("edf.mlp", "delegates", lambda Phi, x: edf.MLP(Phi, x)),
+    ("calculus.numerical_gradient", "delegates", numerical_gradient),
+    ("calculus.jacobian", "delegates", lambda f, p: jacobian(f, p)),
     ("edf.addgrad", "sign", Turned),
     ("edf.backward_pass", "order-reversed", backward_in_order),
     ("edf.backward_pass", "grad-not-reset", backward_no_reset),
