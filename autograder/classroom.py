@@ -26,11 +26,12 @@ from nbgrader.utils import capture_log
 
 from autograder.course import Course, CourseError, merged
 from autograder.gradebook import knows, standings
+from autograder.nbgrader_plugin import RESTORED
 from autograder.release import build_release, build_source, exercise_of
 from autograder.sample import make_submission
+from edf_course.handin import VERDICT
 
-VERDICT = "application/vnd.edf-course.verdict+json"
-RECORD = "graded.json"  # in workspace/course: what was gathered and graded, so that only what changed is done again
+PUT_BACK = "The answer's cell was missing from the submission, and was put back as it was released."
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,14 @@ def prepare(course: Course, lecture: str) -> None:
 
     Raises: CourseError where the lecture cannot be built, or has other cells than what was graded already.
     """
-    before = _hash(course.notebook("source", lecture))
-    build_source(course, lecture)
-    released = course.notebook("release", lecture)
-    if before != _hash(course.notebook("source", lecture)) or not released.is_file() or not knows(course, lecture):
+    source = build_source(course, lecture)
+    record, known = Record(course, lecture), knows(course, lecture)
+    if not known:
+        record.forget_grades()
+    if not known or record.source != _hash(source) or not course.notebook("release", lecture).is_file():
         build_release(course, lecture)
+        record.source = _hash(source)
+    record.save()
 
 
 def gather(course: Course, lecture: str, folder: Path) -> list[str]:
@@ -121,8 +125,10 @@ def grade(
         start = time.monotonic()
         submission = course.notebook("submitted", lecture, student)
         state = f"{_hash(submission)} {_hash(course.notebook('source', lecture))} {version('edf-autograder')}"
-        if not force and record.get(student, "graded") == state:
-            done(student, record.get(student, "ungraded") or "", 0.0)
+        before = record.get(student, "ungraded") or ""
+        there = before or course.notebook("autograded", lecture, student).is_file()
+        if not force and there and record.get(student, "graded") == state:
+            done(student, before, 0.0)
             continue
         ungraded = why_unreadable(submission) or _autograde(course, lecture, student)
         record.set(student, graded=state, ungraded=ungraded)
@@ -189,7 +195,7 @@ def results(course: Course, lecture: str, students: Iterable[str]) -> list[Stude
     for student in students:
         ungraded = record.get(student, "ungraded") or ""
         standing, graded = known.get(student), course.notebook("autograded", lecture, student)
-        if standing is None or not graded.is_file():
+        if ungraded or standing is None or not graded.is_file():
             nothing = tuple(ExerciseResult(exercise, None, 0.0) for exercise in hand_ins.values())
             found.append(StudentResult(student, nothing, None, 0.0, ungraded or "it was not graded yet"))
             continue
@@ -197,7 +203,9 @@ def results(course: Course, lecture: str, students: Iterable[str]) -> list[Stude
         exercises = []
         for grade_id, exercise in hand_ins.items():
             score = standing.scores[grade_id]
-            misconception, sentence = what_was_wrong(cells[grade_id]) if grade_id in cells else (None, "")
+            misconception, sentence = what_was_wrong(cells[grade_id])
+            if cells.get(grade_id.removesuffix("-hand-in"), NotebookNode(metadata={})).metadata.get(RESTORED):
+                sentence = PUT_BACK
             if score.points == score.max_points:
                 misconception, sentence = None, ""
             exercises.append(ExerciseResult(exercise, score.points, score.max_points, misconception, sentence))
@@ -227,28 +235,38 @@ def _one_line(text: Any) -> str:
 
 
 class Record:
-    """What was gathered and graded of a lecture, kept in a small file beside the gradebook."""
+    """What was gathered and graded of a lecture, kept in a small file beside the gradebook.
+
+    `source`: the hash of the source whose cells the gradebook has. Where the file is lost, all is done once more.
+    """
 
     def __init__(self, course: Course, lecture: str) -> None:
-        self.path = course.root / "workspace" / "course" / RECORD
-        self.lecture = lecture
+        self.path = course.root / "workspace" / "course" / f"{lecture}.json"
         try:
-            self.all: dict[str, dict[str, dict[str, str]]] = json.loads(self.path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            self.all = {}  # nothing is lost: all is gathered and graded again
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+            self.source: str | None = saved["source"]
+            self.students: dict[str, dict[str, str]] = saved["students"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            self.source, self.students = None, {}
 
     def get(self, student: str, what: str) -> str | None:
         """What is on record of a student ("gathered", "graded", "ungraded"), or None."""
-        return self.all.get(self.lecture, {}).get(student, {}).get(what)
+        return self.students.get(student, {}).get(what)
 
     def set(self, student: str, **what: str) -> None:
         """Put something on record; save() keeps it."""
-        self.all.setdefault(self.lecture, {}).setdefault(student, {}).update(what)
+        self.students.setdefault(student, {}).update(what)
+
+    def forget_grades(self) -> None:
+        """Let everybody be graded again: the gradebook knows of nobody."""
+        for known in self.students.values():
+            known.pop("graded", None)
 
     def save(self) -> None:
         """Write the file, whole."""
         part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(self.all, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        state = {"source": self.source, "students": self.students}
+        part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         part.replace(self.path)
 
 

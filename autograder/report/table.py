@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Group
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,16 +40,16 @@ def points(value: float | None) -> str:
     return "–" if value is None else f"{value:g}"
 
 
-def what_was_wrong(results: Sequence[StudentResult]) -> list[Text]:
+def what_was_wrong(results: Sequence[StudentResult]) -> list[Padding]:
     """A line for each exercise that lost points, under its student; and why a submission was not graded."""
     lines = []
     for result in results:
-        lost = [e for e in result.exercises if e.sentence]
-        if lost or result.ungraded:
-            lines.append(Text(result.student, style="bold"))
+        lost = [f"{short(e.exercise)}: {e.sentence}{_named(e)}" for e in result.exercises if e.sentence]
         if result.ungraded:
-            lines.append(Text(f"  not graded: {result.ungraded}"))
-        lines += [Text(f"  {short(e.exercise)}: {e.sentence}{_named(e)}") for e in lost]
+            lost.insert(0, f"not graded: {result.ungraded}")
+        if lost:
+            lines.append(Padding(Text(result.student, style="bold"), 0))
+        lines += [Padding(Text(line), (0, 0, 0, 2)) for line in lost]
     return lines
 
 

@@ -1,0 +1,380 @@
+"""A class is graded whole: what one submission does costs nobody else, and nothing that people did is lost."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+from nbgrader.api import Gradebook
+from rich.console import Console
+
+from autograder import classroom
+from autograder.classroom import ExerciseResult, StudentResult
+from autograder.cli import grade as grade_command
+from autograder.course import Course, CourseError
+from autograder.release import ReleaseError
+from autograder.report.files import no_formula, write_files
+from autograder.report.table import class_table
+from autograder.sample import make_submission, read_source
+from edf_course import exercises
+from edf_course.exercises import statement
+from tests.autograder.mini import MINI, MINI_EXERCISES, make_course
+
+SIGMOID, GATE = (statement(exercise).points for exercise in MINI_EXERCISES)
+ALL = SIGMOID + GATE
+
+SIGMOID_WITH = """# %% sigmoid
+{before}
+class Sigmoid(CompNode):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def forward(self):
+        self.value = 0.5 * (np.tanh(self.x.value / 2) + 1)
+
+    def backward(self):
+        {backward}
+"""
+RIGHT = "self.x.addgrad(self.grad * self.value * (1 - self.value))"
+CLASS = {  # small sources: the student is named after what is special
+    "right": "# begins with: solution\n",
+    "untouched": "",
+    "noisy": "# begins with: solution\n\n"
+    + SIGMOID_WITH.format(
+        before="import sys, warnings", backward=f"print(1, file=sys.stderr); warnings.warn('x'); {RIGHT}"
+    ),
+    "no_upstream": "# begins with: solution\n\n"
+    + SIGMOID_WITH.format(before="", backward="self.x.addgrad(self.value * (1 - self.value))"),
+    "no_python": "# begins with: solution\n\n# %% sigmoid\nclass Sigmoid(:\n",
+    "endless_cell": "# begins with: solution\n\n# %% new after sigmoid-hand-in\nwhile True:\n    pass\n",
+    "kills_its_kernel": "# begins with: solution\n\n# %% new after sigmoid-hand-in\nimport os\nos._exit(1)\n",
+    "lost_an_answer": "# begins with: solution\n# removes: sigmoid sigmoid-check\n",
+    "lost_a_hand_in": "# begins with: solution\n# removes: gate-check gate-hand-in\n",
+    "lost_all": "# removes: sigmoid sigmoid-check sigmoid-hand-in gate gate-check gate-hand-in\n",
+    "cut": "# begins with: solution\n# is cut after: 2000\n",
+    "trained": "# begins with: solution\n\n# %% new after sigmoid-hand-in\nprint('my own training')\n",
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Iterator[tuple[Course, Any]]:
+    """The class above, graded once: the course, and the results by student."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(exercises.LECTURES, MINI, MINI_EXERCISES)
+        course = make_course(tmp_path_factory.mktemp("course"), new_gradebook)
+        with (course.root / "nbgrader_config.py").open("a") as config:
+            config.write("c.Execute.timeout = 15\nc.Execute.iopub_timeout = 15\n")
+        folder = course.root / "sources"
+        folder.mkdir()
+        for student, source in CLASS.items():
+            (folder / f"{student}.py").write_text(source)
+        classroom.prepare(course, MINI)
+        classroom.gather(course, MINI, folder)
+        _tag_everything(course, "tagged")
+        _copy_a_cell(course, "copied_a_cell")
+        for student, name in (
+            ("renamed", "answers.ipynb"),
+            ("empty_file", f"{MINI}.ipynb"),
+            ("no_cells", f"{MINI}.ipynb"),
+        ):
+            path = course.folder("submitted", MINI, student) / name
+            path.parent.mkdir(parents=True)
+            path.write_text('{"nbformat": 3}' if student == "no_cells" else "")
+        students = course.students(MINI)
+        classroom.grade(course, MINI, students)
+        yield course, {r.student: r for r in classroom.results(course, MINI, students)}
+
+
+def _tag_everything(course: Course, student: str) -> None:
+    """A wrong submission that tags its cells so that nbclient would skip them (full marks with stock nbgrader)."""
+    notebook = nbformat.read(course.notebook("submitted", MINI, "no_upstream"), as_version=4)
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["skip-execution", "skip-grading", "raises-exception"]
+    path = course.notebook("submitted", MINI, student)
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def _copy_a_cell(course: Course, student: str) -> None:
+    """Right work, with an answer cell copied below itself, metadata and all."""
+    notebook = nbformat.read(course.notebook("submitted", MINI, "right"), as_version=4)
+    place = next(i for i, c in enumerate(notebook.cells) if c.id == "gate")
+    notebook.cells.insert(place, nbformat.from_dict({**notebook.cells[place], "id": "copy"}))
+    path = course.notebook("submitted", MINI, student)
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize(
+    ("student", "points"),
+    [
+        ("right", (SIGMOID, GATE)),
+        ("untouched", (0, 0)),
+        ("noisy", (SIGMOID, GATE)),
+        ("no_upstream", (1, GATE)),
+        ("no_python", (0, GATE)),
+        ("endless_cell", (SIGMOID, GATE)),
+        ("lost_an_answer", (0, GATE)),
+        ("lost_a_hand_in", (SIGMOID, GATE)),
+        ("lost_all", (0, 0)),
+        ("trained", (SIGMOID, GATE)),
+        ("tagged", (1, GATE)),
+        ("copied_a_cell", (SIGMOID, GATE)),
+    ],
+)
+def test_each_gets_what_the_work_deserves(
+    graded: tuple[Course, Any], student: str, points: tuple[float, float]
+) -> None:
+    result = graded[1][student]
+    assert result.ungraded == ""
+    assert tuple(e.points for e in result.exercises) == points
+    assert (result.total, result.max_total) == (sum(points), ALL)
+
+
+@pytest.mark.parametrize(
+    ("student", "why"),
+    [
+        ("kills_its_kernel", "its kernel died"),
+        ("cut", "no notebook: Unterminated string"),
+        ("renamed", f"there is no {MINI}.ipynb in the submission, only answers.ipynb"),
+        ("empty_file", "the file is no notebook: Expecting value"),
+        ("no_cells", "no list of cells"),
+    ],
+)
+def test_what_cannot_be_graded_says_why(graded: tuple[Course, Any], student: str, why: str) -> None:
+    result = graded[1][student]
+    assert why in result.ungraded
+    assert (result.total, {e.points for e in result.exercises}) == (None, {None})
+
+
+@pytest.mark.parametrize(
+    ("student", "misconception", "sentence"),
+    [
+        ("right", None, ""),
+        ("no_upstream", "no-upstream", "upstream gradient is missing"),
+        ("no_python", None, "name 'Sigmoid' is not defined"),
+        ("untouched", None, "not written yet"),
+        ("lost_an_answer", None, "missing from the submission"),
+    ],
+)
+def test_what_was_wrong_with_the_first_exercise(
+    graded: tuple[Course, Any], student: str, misconception: str | None, sentence: str
+) -> None:
+    first = graded[1][student].exercises[0]
+    assert first.misconception == misconception
+    assert sentence in first.sentence
+    assert bool(first.sentence) == bool(sentence)
+
+
+def _graded_cell(course: Course, student: str, text: str) -> Any:
+    cells = nbformat.read(course.notebook("autograded", MINI, student), as_version=4).cells
+    return next(cell for cell in cells if text in cell.source)
+
+
+def test_a_cell_that_the_source_tags_is_skipped_and_a_students_own_is_run(graded: tuple[Course, Any]) -> None:
+    assert _graded_cell(graded[0], "trained", "a long training").outputs == []
+    assert _graded_cell(graded[0], "trained", "my own training").outputs[0].text == "my own training\n"
+
+
+def test_feedback_shows_the_verdict_and_no_hidden_test(graded: tuple[Course, Any]) -> None:
+    for student in ("right", "no_python", "lost_all"):
+        page = graded[0].notebook("feedback", MINI, student).read_text(encoding="utf-8")
+        assert "HIDDEN" not in page
+        assert 'hand_in</span><span class="p">(' not in page
+        assert len(page) < 2e6
+    page = graded[0].notebook("feedback", MINI, "no_upstream").read_text(encoding="utf-8")
+    assert "The upstream gradient is missing" in page
+
+
+def _points_by_hand(course: Course, student: str, points: float) -> None:
+    with Gradebook(course.directory().db_url) as gradebook:
+        gradebook.find_grade("sigmoid-hand-in", MINI, MINI, student).manual_score = points
+        gradebook.db.commit()
+
+
+def _grade(course: Course, students: list[str], force: bool = False) -> dict[str, bool]:
+    """Grade, and return who was graded anew."""
+    anew = {}
+    classroom.grade(
+        course, MINI, students, force, lambda student, ungraded, seconds: anew.update({student: seconds > 0})
+    )
+    return anew
+
+
+def test_only_what_changed_is_graded_again_and_points_by_hand_stay(graded: tuple[Course, Any]) -> None:
+    course = graded[0]
+    students = ["no_python", "trained", "cut"]
+    assert _grade(course, students) == {"no_python": False, "trained": False, "cut": False}
+    _points_by_hand(course, "no_python", 3.0)
+    submission = course.notebook("submitted", MINI, "trained")
+    submission.write_text(submission.read_text(encoding="utf-8").replace("my own", "my very own"), encoding="utf-8")
+    assert _grade(course, students) == {"no_python": False, "trained": True, "cut": False}
+    assert _grade(course, ["no_python"], force=True) == {"no_python": True}
+    (result,) = classroom.results(course, MINI, ["no_python"])
+    assert result.exercises[0].points == 3.0
+    assert result.total == 3.0 + GATE
+
+
+def test_a_lost_gradebook_lets_everybody_be_graded_again(graded: tuple[Course, Any], new_gradebook: Path) -> None:
+    course = graded[0]
+    path = course.root / "workspace" / "course" / "gradebook.db"
+    path.write_bytes(new_gradebook.read_bytes())
+    classroom.prepare(course, MINI)
+    assert _grade(course, ["untouched"]) == {"untouched": True}
+    (result,) = classroom.results(course, MINI, ["untouched"])
+    assert result.max_total == ALL
+
+
+@pytest.fixture
+def prepared(mini_course: Course) -> Course:
+    """A course that is ready to gather."""
+    classroom.prepare(mini_course, MINI)
+    return mini_course
+
+
+def _folder(course: Course, **files: str) -> Path:
+    folder = course.root / "handed-in"
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.ipynb").write_text(text)
+    return folder
+
+
+def test_gathering_overwrites_nothing_that_people_handed_in(prepared: Course) -> None:
+    theirs = prepared.notebook("submitted", MINI, "ada")
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    notices = classroom.gather(prepared, MINI, _folder(prepared, ada="other", ben="ben's"))
+    assert theirs.read_text() == "theirs"
+    assert prepared.notebook("submitted", MINI, "ben").read_text() == "ben's"
+    assert [n.split(" has ")[0] for n in notices] == ["ada"]
+
+
+def test_gathering_again_takes_the_newer_unless_somebody_worked_on_it(prepared: Course) -> None:
+    classroom.gather(prepared, MINI, _folder(prepared, ada="one", ben="one"))
+    prepared.notebook("submitted", MINI, "ben").write_text("worked on")
+    notices = classroom.gather(prepared, MINI, _folder(prepared, ada="two", ben="two"))
+    assert prepared.notebook("submitted", MINI, "ada").read_text() == "two"
+    assert prepared.notebook("submitted", MINI, "ben").read_text() == "worked on"
+    assert len(notices) == 1
+
+
+def test_gathering_takes_folders_as_nbgrader_and_downloads_have_them(prepared: Course) -> None:
+    folder = _folder(prepared)
+    for path in (folder / "ada" / f"{MINI}.ipynb", folder / "ben" / MINI / f"{MINI}.ipynb"):
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    classroom.gather(prepared, MINI, folder)
+    assert prepared.students(MINI) == ["ada", "ben"]
+
+
+def test_a_folder_without_submissions_is_said(prepared: Course) -> None:
+    with pytest.raises(CourseError, match="holds no submissions"):
+        classroom.gather(prepared, MINI, _folder(prepared))
+
+
+def test_a_lecture_with_other_cells_than_what_was_graded_is_refused(prepared: Course) -> None:
+    submission = prepared.notebook("submitted", MINI, "ada")
+    submission.parent.mkdir(parents=True)
+    submission.write_bytes(prepared.notebook("release", MINI).read_bytes())
+    with Gradebook(prepared.directory().db_url) as gradebook:
+        gradebook.update_or_create_student("ada")
+        gradebook.add_submission(MINI, "ada")
+    script = prepared.solutions / f"{MINI}.py"
+    script.write_text(script.read_text().replace('"grade_id": "gate-check"', '"grade_id": "gate-check-2"'))
+    with pytest.raises(ReleaseError, match="submissions associated"):
+        classroom.prepare(prepared, MINI)
+
+
+def test_a_small_source_that_names_a_cell_the_lecture_lacks_is_refused(prepared: Course, tmp_path: Path) -> None:
+    (tmp_path / "ada.py").write_text("# %% sigmoyd\n1\n")
+    notebooks = [nbformat.read(prepared.notebook(step, MINI), as_version=4) for step in ("release", "source")]
+    with pytest.raises(CourseError, match="no cell sigmoyd"):
+        make_submission(tmp_path / "ada.py", *notebooks)
+
+
+def test_a_small_source_that_begins_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ada.py").write_text("# begins with: nothing\n")
+    with pytest.raises(CourseError, match="neither release nor solution"):
+        read_source(tmp_path / "ada.py")
+
+
+EVIL = StudentResult(
+    "=cmd|'/c calc'!A1",
+    (
+        ExerciseResult("edf.sigmoid", 1.5, 6, "sign", "<script>alert(1)</script> [red]x[/red]"),
+        ExerciseResult("edf.gate", None, 8),
+    ),
+    1.5,
+    14,
+)
+
+
+def test_a_table_shows_text_as_it_is() -> None:
+    console = Console(file=StringIO(), width=200)
+    console.print(class_table(MINI, [EVIL]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "sigmoid: <script>alert(1)</script> [red]x[/red] [sign]" in shown
+    assert "Most often: sign (1×)" in shown
+
+
+def test_files_hold_nothing_that_acts_on_whoever_opens_them(tmp_path: Path) -> None:
+    table, page = write_files(MINI, [EVIL], tmp_path / "report")
+    rows = list(csv.reader(table.open(encoding="utf-8")))
+    assert rows[1][:4] == ["'=cmd|'/c calc'!A1", "1.5", "", "1.5"]
+    assert "<script>" not in page.read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "\r=1"])
+def test_formulas_are_defused(text: str) -> None:
+    assert no_formula(text) == f"'{text}"
+
+
+def test_other_text_stays_as_it_is() -> None:
+    assert no_formula("At x[0] = 1") == "At x[0] = 1"
+
+
+def test_without_results_no_files_are_written(tmp_path: Path) -> None:
+    assert write_files(MINI, [], tmp_path / "report") == []
+    assert class_table(MINI, [])
+
+
+def _run(folder: Path, *arguments: str, patch: pytest.MonkeyPatch) -> tuple[int, str]:
+    patch.chdir(folder)
+    result = CliRunner().invoke(grade_command, ["--lecture", MINI, *arguments])
+    return result.exit_code, result.output
+
+
+def test_grade_outside_a_course_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = _run(tmp_path, patch=monkeypatch)
+    assert code == 1
+    assert "run this in the folder of the course" in said
+
+
+def test_grade_without_submissions_says_so(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = _run(mini_course.root, patch=monkeypatch)
+    assert code == 1
+    assert f"nobody has handed in {MINI}" in said
+
+
+def test_grade_of_somebody_unknown_says_who(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _folder(mini_course, ada="{}")
+    code, said = _run(mini_course.root, "--students", str(folder), "--only", "adda", patch=monkeypatch)
+    assert code == 1
+    assert f"adda has handed in {MINI}" in said or "adda" in said
+
+
+def test_grade_prints_a_table_and_names_its_files(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _folder(mini_course, ada="{}")
+    code, said = _run(mini_course.root, "--students", str(folder), patch=monkeypatch)
+    assert code == 0
+    assert "not graded: the file is no notebook of format 4" in said
+    assert (mini_course.reports / f"{MINI}.csv").is_file()
