@@ -55,7 +55,7 @@ grade: $(READY)  ## Grade the sample class into workspace/course/ and print its 
 
 .PHONY: formgrader
 formgrader: $(READY)  ## Open nbgrader's formgrader, for instructors.
-	@$(BIN)/edf-course lab --dir . --no-copy $(if $(PORT),--port $(PORT)) --LabApp.default_url=/formgrader $(ARGS)
+	@$(BIN)/edf-course formgrader $(if $(PORT),--port $(PORT)) $(ARGS)
 
 .PHONY: bench
 bench: $(READY)  ## Measure speed and memory, and print the table.

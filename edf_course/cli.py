@@ -46,9 +46,8 @@ def main() -> None:
     show_default=True,
     help="The folder to work in. It is made where it is missing.",
 )
-@click.option("--no-copy", is_flag=True, help="Open the folder as it is: copy no lectures.")
 @click.argument("jupyter_arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(port: int | None, folder: Path, no_copy: bool, jupyter_arguments: tuple[str, ...]) -> None:
+def lab(port: int | None, folder: Path, jupyter_arguments: tuple[str, ...]) -> None:
     """Copy the lectures into a folder and open JupyterLab there.
 
     A file that is in the folder already is never overwritten. JUPYTER_ARGUMENTS are handed on to `jupyter lab`,
@@ -58,10 +57,9 @@ def lab(port: int | None, folder: Path, no_copy: bool, jupyter_arguments: tuple[
 
     try:
         if port is not None:
-            check_port(port)
-        if not no_copy:
-            for notice in copy_lectures(lectures_folder(), folder):
-                click.echo(notice)
+            check_port(port)  # before anything is copied for a start that cannot be
+        for notice in copy_lectures(lectures_folder(), folder):
+            click.echo(notice)
         if is_root():
             click.echo("You are root, whom JupyterLab turns away by default: it is started with --allow-root.")
         click.echo(f"JupyterLab opens in {folder.resolve()}. Press Ctrl-C here to stop it.")

@@ -170,10 +170,12 @@ def _environment() -> dict[str, str]:
 def start_lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
     """Run JupyterLab in `folder` until it is stopped, and return its exit code.
 
-    Raises: LabError where JupyterLab is not installed.
+    Raises: LabError where JupyterLab is not installed or the port is taken.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabError(f"JupyterLab is missing: {sys.executable} -m pip install edf-course")
+    if port is not None:
+        check_port(port)
     process = subprocess.Popen(lab_command(folder, port, arguments), env=_environment())
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:

@@ -203,13 +203,13 @@ def test_root_is_allowed_only_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_jupyterlab_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
-    result = CliRunner().invoke(cli.main, ["lab", "--no-copy", "--dir", str(tmp_path)])
+    result = CliRunner().invoke(cli.main, ["lab", "--dir", str(tmp_path)])
     assert result.exit_code == 1
     assert "JupyterLab is missing" in result.output
 
 
 def test_a_jupyterlab_that_fails_is_said(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edf_course.cli", "lab", "--no-copy", "--dir", str(tmp_path)]
+    command = [sys.executable, "-m", "edf_course.cli", "lab", "--dir", str(tmp_path)]
     ended = subprocess.run(
         [*command, "--ServerApp.port=none"], capture_output=True, text=True, timeout=120, check=False
     )
@@ -289,6 +289,14 @@ def wait_for_address(process: subprocess.Popen[str], printed: list[str], seconds
     pytest.fail("JupyterLab printed no address:\n" + "".join(printed))
 
 
+def wait_until_quiet(printed: list[str]) -> None:
+    """Wait until Jupyter has started everything: a Ctrl-C while its threads start can leave it waiting for them."""
+    lines = -1
+    while lines != len(printed):
+        lines = len(printed)
+        time.sleep(1)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_lab_serves_the_lectures_and_stops_at_ctrl_c(tmp_path: Path) -> None:
     port = free_port()
@@ -300,6 +308,7 @@ def test_lab_serves_the_lectures_and_stops_at_ctrl_c(tmp_path: Path) -> None:
         with urllib.request.urlopen(contents, timeout=30) as listing:
             names = [entry["name"] for entry in json.load(listing)["content"]]
         assert "04_edf.ipynb" in names
+        wait_until_quiet(printed)
         os.killpg(process.pid, signal.SIGINT)  # what a terminal sends at Ctrl-C
         assert process.wait(30) == 0
     assert any(re.search(r"Loaded config file.*jupyter_server_config\.py", line) for line in printed)
@@ -308,8 +317,7 @@ def test_lab_serves_the_lectures_and_stops_at_ctrl_c(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_no_server_is_left_when_the_command_is_ended(tmp_path: Path) -> None:
-    (tmp_path / "w").mkdir()
-    with served(tmp_path / "w", "--no-copy") as (process, _, address):
+    with served(tmp_path / "w") as (process, _, address):
         process.terminate()
         assert process.wait(30) == 0
         with pytest.raises(OSError, match="refused"):
