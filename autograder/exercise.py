@@ -94,8 +94,14 @@ def node_exercise(
 
 
 def _representable(array: np.ndarray) -> np.ndarray:
-    """Round floats to what float32 can hold: at x = 1000 it would lose the digits that are asked for, through no fault."""
+    """Round floats to what float32 can hold: near 1000 it would lose digits that are asked for, through no fault."""
     return array.astype(np.float32).astype(float) if array.dtype.kind == "f" else array
+
+
+def _two_readers(probe: Probe, right: Arrays, one: Arrays, other: Arrays) -> Case:
+    """Return the case of an operand that is read twice: both shares are right, one alone is overwritten."""
+    overwritten = {"overwrites": ((one,), (other,))}
+    return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=overwritten)
 
 
 class _NodeCases:
@@ -166,15 +172,7 @@ class _NodeCases:
             right = {"grad." + n: first[n] + second[n] for n in first}
             one = {"grad." + n: first[n] for n in first}
             other = {"grad." + n: second[n] for n in second}
-            cases.append(
-                Case(
-                    "accumulates",
-                    Probe((arrays,), "shared"),
-                    (right,),
-                    fallback="no-accumulation",
-                    alternatives={"overwrites": ((one,), (other,))},
-                )  # fmt: skip
-            )
+            cases.append(_two_readers(Probe((arrays,), "shared"), right, one, other))
         real = [o for o in self.stated.operands if o.role == "real"]
         if len(real) == 2:
             arrays = self._draw(GENTLE[0], rng)
@@ -183,15 +181,7 @@ class _NodeCases:
             shares = self.truth.vjp(arrays, arrays["upstream"])
             one, other = {"grad." + a: shares[a]}, {"grad." + a: shares[b]}
             right = {"grad." + a: shares[a] + shares[b]}
-            cases.append(
-                Case(
-                    "accumulates",
-                    Probe((arrays,), "same"),
-                    (right,),
-                    fallback="no-accumulation",
-                    alternatives={"overwrites": ((one,), (other,))},
-                )  # fmt: skip
-            )
+            cases.append(_two_readers(Probe((arrays,), "same"), right, one, other))
         return cases
 
     def _repeatable(self, rng: np.random.Generator) -> list[Case]:

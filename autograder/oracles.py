@@ -42,7 +42,7 @@ class Truth:
             return value
 
     def vjp(self, arrays: Arrays, upstream: np.ndarray) -> dict[str, np.ndarray]:
-        """Return, for each operand with a gradient, that of sum(upstream * value): parameters averaged over the batch."""
+        """Return the gradients of sum(upstream * value) to the operands that have one, parameters' averaged over B."""
         tensors = {n: torch.tensor(arrays[n]) for n in self.operands}
         wanted = [n for n in self.operands if n not in self.fixed]
         for n in wanted:

@@ -96,7 +96,7 @@ def _library_name(thing: Any, allowed: frozenset[str]) -> str | None:
 
 
 def _functions(thing: Any, seen: set[int] | None = None) -> Iterator[types.FunctionType]:
-    """Yield the student's functions behind `thing`: methods, what they close over, and helpers that they call by name."""
+    """Yield the student's functions behind `thing`: methods, what they close over, helpers that they call by name."""
     seen = set() if seen is None else seen
     if id(thing) in seen or str(getattr(thing, "__module__", "")).split(".")[0] in OWN:
         return

@@ -22,8 +22,9 @@ def card(state: str, title: str, lines: list[str], picture: str = "") -> str:
     """Return the HTML of one result: a mark and a word for the state, the title, a paragraph for each line."""
     mark, word = MARKS[state]
     paragraphs = "".join(f'<p style="margin:.3em 0">{html.escape(line)}</p>' for line in lines if line)
+    style = f"border-left:4px solid {COLOURS[state]};padding:.2em .8em;margin:.3em 0;max-width:60em"
     return (
-        f'<div class="edf-card" style="border-left:4px solid {COLOURS[state]};padding:.2em .8em;margin:.3em 0;max-width:60em">'
+        f'<div class="edf-card" style="{style}">'
         f'<p style="margin:.3em 0"><strong>{mark} {word}: {html.escape(title)}</strong></p>{paragraphs}{picture}</div>'
     )
 
@@ -35,7 +36,7 @@ def as_text(state: str, title: str, lines: list[str]) -> str:
 
 
 def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str) -> str:
-    """Return tables of both arrays and of their difference, side by side; "" where they cannot be laid beside each other.
+    """Return tables of both arrays and of their difference, side by side; "" where their shapes differ.
 
     Blue is negative, orange positive, and the deeper the further from 0.
     """
@@ -44,15 +45,11 @@ def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str) -> str
     scale = float(np.abs(right).max(initial=0.0)) or 1.0
     with np.errstate(invalid="ignore", over="ignore"):
         difference = got.astype(float) - right
-    tables = [
-        _table(got, scale, f"yours: {name}"),
-        _table(right, scale, source),
-        _table(difference, scale, "difference"),
-    ]
+    captions = {f"yours: {name}": got, source: right, "difference": difference}
+    tables = [_table(array, scale, caption) for caption, array in captions.items()]
     cut = max(got.shape, default=0) > min(ROWS, COLUMNS) or got.ndim > 2
-    note = (
-        f'<p style="margin:.2em 0">Shape {got.shape}; the first {ROWS} rows and {COLUMNS} columns.</p>' if cut else ""
-    )
+    words = f"Shape {got.shape}; the first {ROWS} rows and {COLUMNS} columns."
+    note = f'<p style="margin:.2em 0">{words}</p>' if cut else ""
     return f'<div style="display:flex;flex-wrap:wrap;gap:1.2em">{"".join(tables)}</div>{note}'
 
 
@@ -72,7 +69,8 @@ def _cell(value: float, scale: float) -> str:
     else:
         colour = "rgba(204,121,167,.45)"
     style = f"background:{colour};padding:.15em .5em;text-align:right;border:1px solid rgba(128,128,128,.35)"
-    return f'<td style="{style}">{number(round(float(value), 4) if np.isfinite(value) and abs(value) < 1e4 else float(value))}</td>'
+    shown = round(float(value), 4) if np.isfinite(value) and abs(value) < 1e4 else float(value)
+    return f'<td style="{style}">{number(shown)}</td>'
 
 
 def show(bundle: Mapping[str, Any], display_id: str | None = None, update: bool = False) -> None:
@@ -86,6 +84,7 @@ def show(bundle: Mapping[str, Any], display_id: str | None = None, update: bool 
         if not update:
             print(bundle["text/plain"])
         return
-    display(dict(bundle), raw=True, display_id=display_id, update=update) if display_id else display(
-        dict(bundle), raw=True
-    )
+    if display_id:
+        display(dict(bundle), raw=True, display_id=display_id, update=update)
+    else:
+        display(dict(bundle), raw=True)

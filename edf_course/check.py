@@ -30,7 +30,7 @@ class CheckFailed(AssertionError):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a check went: state "right", "wrong" or "unwritten", the sentence, and the misconception where one is seen."""
+    """How a check went: state "right", "wrong" or "unwritten", the sentence, the misconception where one is seen."""
 
     exercise: str
     state: str

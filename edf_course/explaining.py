@@ -1,7 +1,7 @@
 """Why an answer is wrong: from the comparisons of one aspect to the mistake behind them, for `check` and the judge.
 
-The order is that of precision: what the answer changed that is not its own, gradients of a telling shape, numbers that a
-listed mistake gives exactly, and last what fails only under special circumstances.
+The order is that of precision: what the answer changed that is not its own, gradients of a telling shape, numbers
+that a listed mistake gives exactly, and last what fails only under special circumstances.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ ALTERNATIVES = {
     "sign": "The sign is turned around.",
     "factor-extra": "Your numbers are twice the right ones: the difference of f at x + h and x - h is divided by 2h.",
     "factor-missing": "A factor is missing.",
-    "coarse-step": "The step h is too coarse for the digits asked for: central differences with h = 1e-5 are right to ten.",
+    "coarse-step": "The step h is too coarse for the digits asked for: central differences with h = 1e-5 give ten.",
     "perturbs-all": "All entries are nudged at once; each needs a nudge of its own.",
     "transposed": "It is transposed: a row for each output, a column for each parameter.",
     "no-seed": "No parameter gets a gradient: does the walk start with loss.grad = 1, and go from the loss back?",
@@ -107,9 +107,9 @@ ALTERNATIVES = {
 
 def say_alternative(misconception: str) -> Diagnosis:
     """Return the diagnosis with its sentence."""
-    return (
-        Diagnosis(misconception, ALTERNATIVES[misconception]) if misconception in ALTERNATIVES else say(misconception)
-    )
+    if misconception in ALTERNATIVES:
+        return Diagnosis(misconception, ALTERNATIVES[misconception])
+    return say(misconception)
 
 
 def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
@@ -126,11 +126,10 @@ def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
 def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: str = "it should be") -> str:
     """Return what the student reads: what is wrong, with one entry as an example, and the likely cause."""
     c = telling(wrong)
-    text = (
-        f"In {_part(c.name)}: {c.failure.text}."
-        if c.got is None and c.failure
-        else what_is_wrong(c, source, found is None)
-    )
+    if c.got is None and c.failure:
+        text = f"In {_part(c.name)}: {c.failure.text}."
+    else:
+        text = what_is_wrong(c, source, found is None)
     return f"{text} {found.sentence}" if found else text
 
 

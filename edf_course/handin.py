@@ -7,6 +7,7 @@ nobody to grade, and that is said.
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -26,9 +27,8 @@ def hand_in(exercise: str, thing: Any) -> float | None:
     judge = _find_judge()
     if judge is None:
         grading = os.environ.get("NBGRADER_EXECUTION") == "autograde"
-        text = "There is no judge on this machine: install edf-autograder, and grade again." if grading else (
-            "There is no judge on this machine; your instructor has one. Your own check is above."
-        )  # fmt: skip
+        more = ": install edf-autograder, and grade again." if grading else "; your instructor has one."
+        text = f"There is no judge on this machine{more}"
         show({"text/plain": text, "text/html": f"<p>{text}</p>"})
         return 0.0 if grading else None
     try:
@@ -36,7 +36,7 @@ def hand_in(exercise: str, thing: Any) -> float | None:
     except Exception as error:
         # the judge's own failure, no verdict on the student: seen in the report, to be graded by hand
         _show_failure(
-            exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will grade this."
+            exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
         )
         return 0.0
     _show(verdict)
@@ -68,7 +68,13 @@ def _show(verdict: Any) -> None:
 
 def _show_failure(exercise: str, text: str) -> None:
     failed = {
-        "exercise": exercise, "points": 0.0, "max_points": None, "passed": False, "misconception": None, "sentence": text,
-        "flagged": "judge failed", "aspects": {},
-    }  # fmt: skip
-    show({VERDICT: failed, "text/plain": text, "text/html": f"<p>{text}</p>"})
+        "exercise": exercise,
+        "points": 0.0,
+        "max_points": None,
+        "passed": False,
+        "misconception": None,
+        "sentence": text,
+        "flagged": "judge failed",
+        "aspects": {},
+    }
+    show({VERDICT: failed, "text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"})

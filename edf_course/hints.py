@@ -77,53 +77,65 @@ def _entry_by_entry(c: Context) -> Mapping[str, np.ndarray] | None:
 
 GENERIC = (
     Misconception(
-        "sign", "Your gradient is the right one with its sign turned around: look for a minus that is lost, or one too many.",
+        "sign",
+        "Your gradient is the right one with its sign turned around: look for a minus that is lost, or one too many.",
         _all(lambda right, c: -right),
     ),
     Misconception(
-        "no-upstream", "The upstream gradient is missing: multiply by self.grad, which says how the loss changes with y.",
+        "no-upstream",
+        "The upstream gradient is missing: multiply by self.grad, which says how the loss changes with y.",
         lambda c: c.vjp(np.ones_like(c.g)),
     ),
     Misconception(
-        "batch-mean-missing", "Your gradient is the right one times B: the mean over the batch is missing (a sum is not a mean).",
+        "batch-mean-missing",
+        "Your gradient is the right one times B: the mean over the batch is missing (a sum is not a mean).",
         _parameters(lambda right, c: right * c.B),
     ),
     Misconception(
-        "batch-mean-twice", "Your gradient is the right one divided by B: the batch is averaged twice.",
+        "batch-mean-twice",
+        "Your gradient is the right one divided by B: the batch is averaged twice.",
         _parameters(lambda right, c: right / c.B),
     ),
     Misconception(
-        "batch-mean-twice", "Your gradient is the right one divided by B: only parameters average over the batch, inputs keep one "
-        "gradient for each example.",
+        "batch-mean-twice",
+        "Your gradient is the right one divided by B: only parameters average over the batch, inputs keep one gradient "
+        "for each example.",
         _inputs(lambda right, c: right / c.B),
     ),
     Misconception(
-        "batch-sum", "Every row of your gradient is the sum over the batch: each example should get its own.",
+        "batch-sum",
+        "Every row of your gradient is the sum over the batch: each example should get its own.",
         _inputs(lambda right, c: np.broadcast_to(right.sum(axis=0), right.shape)),
     ),
     Misconception(
-        "wrong-point", "The derivative is taken at the wrong place: at the output y, where the input x belongs.",
+        "wrong-point",
+        "The derivative is taken at the wrong place: at the output y, where the input x belongs.",
         lambda c: c.vjp_at_output(c.g) if c.vjp_at_output else None,
     ),
     Misconception("first-example", "Only the first example of the batch gets a gradient.", _first_example),
     Misconception(
-        "first-example", "Only the first example of the batch is in your gradient.",
+        "first-example",
+        "Only the first example of the batch is in your gradient.",
         lambda c: {n: v * c.B for n, v in _first_example(c).items() if n in c.parameters},
     ),
     Misconception(
-        "transposed", "Your gradient is the right one transposed: swap the two factors of the product, or their transposes.",
+        "transposed",
+        "Your gradient is the right one transposed: swap the two factors of the product, or their transposes.",
         _all(lambda right, c: right.T if right.ndim == 2 and right.shape[0] == right.shape[1] else None),
     ),
     Misconception(
-        "softmax-elementwise", "Each entry is treated by itself, but here each output depends on every input of its row: "
+        "softmax-elementwise",
+        "Each entry is treated by itself, but here each output depends on every input of its row: "
         "the Jacobian has more than its diagonal.",
         _entry_by_entry,
     ),
     Misconception(
-        "int-truncation", "Your numbers are the right ones cut down to integers: compute with floats.",
-        _all(lambda right, c: np.trunc(right)), lambda c: np.trunc(c.y),
+        "int-truncation",
+        "Your numbers are the right ones cut down to integers: compute with floats.",
+        _all(lambda right, c: np.trunc(right)),
+        lambda c: np.trunc(c.y),
     ),
-)  # fmt: skip
+)
 
 SENTENCES = {
     "zero": "Your gradient is zero everywhere: does backward call addgrad, with what it computed?",
@@ -134,16 +146,19 @@ SENTENCES = {
     "factor-extra": "Your gradient is the right one times {factor:.4g}.",
     "factor-missing": "Your gradient is the right one times {factor:.4g}: a factor of {inverse:.4g} is missing.",
     "hard-coded-shape": "It is right for one shape only: is a batch size or a width written into the code as a number?",
-    "ignores-cotangent": "It is right only when the upstream gradient is all ones: each entry of self.grad has its own say.",
+    "ignores-cotangent": "It is right only when the upstream gradient is all ones: each entry of self.grad has its "
+    "own say.",
     "narrow-domain": "It is right for some inputs and wrong for others, here where {side}.",
-    "overflow": "It is right for everyday numbers, but large ones become NaN or infinite: keep exponents from growing.",
-    "overwrites": "With two readers, only one share of the gradient is there: it is overwritten (=) where it should be "
-    "added to (+=, or addgrad).",
+    "overflow": "It is right for everyday numbers, but large ones become NaN or infinite: keep exponents small.",
+    "overwrites": "With two readers, only one share of the gradient is there: it is overwritten (=) where it should "
+    "be added to (+=, or addgrad).",
     "no-accumulation": "A node that is read twice should get the sum of both gradients.",
     "double-count": "A share of the gradient is counted twice.",
     "grad-not-reset": "The second Backward on the same graph gives another gradient: something is kept from the first.",
-    "stale-state": "With new values, the second pass is wrong: something is kept from the first (compute it in forward).",
-    "shared-state": "Two of your nodes in one graph disturb each other: keep values on self, not on the class or in a global.",
+    "stale-state": "With new values, the second pass is wrong: something is kept from the first (compute it in "
+    "forward).",
+    "shared-state": "Two of your nodes in one graph disturb each other: keep values on self, not on the class or in a "
+    "global.",
     "mutates-input": "Your node changes its input's value: make a new array instead of writing into that one.",
     "mutates-grad": "Your backward changes self.grad: make a new array instead of writing into that one.",
     "mutates-value": "Your backward changes self.value: make a new array instead of writing into that one.",
@@ -197,10 +212,8 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
         predicted = m.predict(name, c.context)
         if predicted is None or not close(c.got, predicted):
             return None
-        if (
-            not c.fits and not predicted.any() and c.got.dtype.kind == "f"
-        ):  # zeros explain nothing, unless they were cut down to it
-            return None
+        if not c.fits and not predicted.any() and c.got.dtype.kind == "f":
+            return None  # zeros explain nothing, unless they were cut down to it
         differs = differs or not c.fits
     return Diagnosis(m.id, m.sentence.format(operand=name.removeprefix("grad."))) if differs else None
 
@@ -255,10 +268,7 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
     wrong = {False: False, True: False}
     fits = {False: False, True: False}  # somewhere that says something: where what is right is not 0
     for c in group:
-        operand = (
-            name.removeprefix("grad.") if name != "value" else next(iter(c.context.operands), "") if c.context else ""
-        )
-        x = c.context.operands.get(operand) if c.context else None
+        x = _operand_of(name, c.context)
         if x is None or c.got is None or x.shape != c.right.shape or c.got.shape != c.right.shape:
             return None
         scale = np.abs(c.right).max()
@@ -274,10 +284,17 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
     return say("narrow-domain", side=f"{operand} > 0" if wrong[True] else f"{operand} < 0")
 
 
+def _operand_of(name: str, context: Context | None) -> np.ndarray | None:
+    """Return the operand that a gradient belongs to; for the value, the first operand."""
+    if context is None:
+        return None
+    operand = name.removeprefix("grad.") if name != "value" else next(iter(context.operands), "")
+    return context.operands.get(operand)
+
+
 def _only_for_ones(group: Sequence[Comparison]) -> Diagnosis | None:
-    ones = [
-        c.fits for c in group if c.context is not None and (c.context.g == 1).all() and np.abs(c.right).max() > 1e-3
-    ]
+    of_ones = [c for c in group if c.context is not None and (c.context.g == 1).all()]
+    ones = [c.fits for c in of_ones if np.abs(c.right).max() > 1e-3]
     return say("ignores-cotangent") if ones and all(ones) else None
 
 

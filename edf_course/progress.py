@@ -1,4 +1,4 @@
-"""How far a student is: `progress("04_edf")` shows the exercises of a lecture, and every `check` updates the picture."""
+"""How far a student is: `progress("04_edf")` shows a lecture's exercises, and every `check` updates the picture."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ def _bundle(lecture: str) -> dict[str, str]:
         f"{html.escape(statement(i).title)}{'' if s == 'unwritten' else ' (' + MARKS[s][1].lower() + ')'}</li>"
         for i, s in states.items()
     )
+    heading = f'<p style="margin:.3em 0"><strong>Progress:</strong> {summary(lecture)}</p>'
     style = "display:flex;flex-wrap:wrap;gap:.4em;list-style:none;padding:0;margin:.4em 0"
     return {
         "text/plain": f"Progress: {summary(lecture)}\n{', '.join(words)}",
-        "text/html": f'<p style="margin:.3em 0"><strong>Progress:</strong> {summary(lecture)}</p><ul style="{style}">{chips}</ul>',
+        "text/html": f'{heading}<ul style="{style}">{chips}</ul>',
     }

@@ -21,7 +21,8 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
     if c.got.shape != c.right.shape:
         return f"Your {thing} has shape {c.got.shape}, but {c.right.shape} is right here."
     if c.name.startswith("changed."):
-        return f"Afterwards {c.name.removeprefix('changed.')} is not what it was: it changed by up to {number(float(np.abs(c.got).max()))}."
+        most = number(float(np.abs(c.got).max()))
+        return f"Afterwards {c.name.removeprefix('changed.')} is not what it was: it changed by up to {most}."
     if c.got.dtype.kind == "c":
         return f"Your {thing} is complex; a real one is asked for."
     entry = worst_entry(c.got, c.right)

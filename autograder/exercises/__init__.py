@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autograder.exercise import Exercise
-from autograder.exercises import calculus, core, edf
+from autograder.exercises import calculus, core, edf, elementwise
 from edf_course.exercises import statement
 
-_EXERCISES = {e.id: e for e in (*edf.EXERCISES, *core.EXERCISES, *calculus.EXERCISES)}
+_EXERCISES = {e.id: e for e in (*elementwise.EXERCISES, *edf.EXERCISES, *core.EXERCISES, *calculus.EXERCISES)}
 
 
 def exercise(exercise_id: str) -> Exercise:

@@ -67,9 +67,14 @@ _SMALL = Truth(
 
 def _small_arrays(B: int, n: int, h: int, m: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {
-        "W1": rng.normal(size=(n, h)), "b1": rng.normal(size=h), "W2": rng.normal(size=(h, m)), "b2": rng.normal(size=m),
-        "x": rng.normal(size=(B, n)), "y": rng.integers(0, m, B), "upstream": np.ones(B),
-    }  # fmt: skip
+        "W1": rng.normal(size=(n, h)),
+        "b1": rng.normal(size=h),
+        "W2": rng.normal(size=(h, m)),
+        "b2": rng.normal(size=m),
+        "x": rng.normal(size=(B, n)),
+        "y": rng.integers(0, m, B),
+        "upstream": np.ones(B),
+    }
 
 
 def _inner_gradients(arrays: Arrays) -> dict[str, np.ndarray]:

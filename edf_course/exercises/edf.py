@@ -9,79 +9,178 @@ A, B = Operand("a", "B n"), Operand("b", "B n")
 
 STATEMENTS = (
     Statement(
-        "edf.sigmoid", "Sigmoid", "Sigmoid(x)", "node", 6, (X,),
-        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.5, 0.7311, 0.1192]], "sigmoid(0, 1, -2) = 0.5, 0.7311, 0.1192"),
-                  Example({"x": [[1000.0, -1000.0]]}, [[1.0, 0.0]], "sigmoid(1000) = 1 and sigmoid(-1000) = 0, without nan")),
+        "edf.sigmoid",
+        "Sigmoid",
+        "Sigmoid(x)",
+        "node",
+        6,
+        (X,),
+        examples=(
+            Example({"x": [[0.0, 1.0, -2.0]]}, [[0.5, 0.7311, 0.1192]], "sigmoid(0, 1, -2) = 0.5, 0.7311, 0.1192"),
+            Example({"x": [[1000.0, -1000.0]]}, [[1.0, 0.0]], "sigmoid(1000) = 1 and sigmoid(-1000) = 0, without nan"),
+        ),
     ),
     Statement(
-        "edf.tanh", "Tanh", "Tanh(x)", "node", 6, (X,),
+        "edf.tanh",
+        "Tanh",
+        "Tanh(x)",
+        "node",
+        6,
+        (X,),
         examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.0, 0.7616, -0.9640]], "tanh(0, 1, -2) = 0, 0.7616, -0.9640"),),
     ),
     Statement(
-        "edf.relu", "ReLU", "ReLU(x)", "node", 6, (X,), away_from=0.0,
+        "edf.relu",
+        "ReLU",
+        "ReLU(x)",
+        "node",
+        6,
+        (X,),
+        away_from=0.0,
         examples=(Example({"x": [[0.0, 1.5, -2.0]]}, [[0.0, 1.5, 0.0]], "relu(0, 1.5, -2) = 0, 1.5, 0"),),
     ),
     Statement(
-        "edf.softplus", "Softplus", "Softplus(x)", "node", 8, (X,),
-        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.6931, 1.3133, 0.1269]], "softplus(0, 1, -2) = 0.6931, 1.3133, 0.1269"),
-                  Example({"x": [[1000.0, -1000.0]]}, [[1000.0, 0.0]], "softplus(1000) = 1000 and softplus(-1000) = 0, without inf")),
-    ),
-    Statement(
-        "edf.softmax", "Softmax", "Softmax(x)", "node", 10, (X,),
+        "edf.softplus",
+        "Softplus",
+        "Softplus(x)",
+        "node",
+        8,
+        (X,),
         examples=(
             Example(
-                {"x": [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]}, [[0.3333, 0.3333, 0.3333], [0.0900, 0.2447, 0.6652]],
+                {"x": [[0.0, 1.0, -2.0]]}, [[0.6931, 1.3133, 0.1269]], "softplus(0, 1, -2) = 0.6931, 1.3133, 0.1269"
+            ),
+            Example(
+                {"x": [[1000.0, -1000.0]]},
+                [[1000.0, 0.0]],
+                "softplus(1000) = 1000 and softplus(-1000) = 0, without inf",
+            ),
+        ),
+    ),
+    Statement(
+        "edf.softmax",
+        "Softmax",
+        "Softmax(x)",
+        "node",
+        10,
+        (X,),
+        examples=(
+            Example(
+                {"x": [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]},
+                [[0.3333, 0.3333, 0.3333], [0.0900, 0.2447, 0.6652]],
                 "softmax(1, 2, 3) = 0.0900, 0.2447, 0.6652, each row by itself",
             ),
             Example(
-                {"x": [[1000.0, 1000.0], [-1000.0, -1001.0]]}, [[0.5, 0.5], [0.7311, 0.2689]],
+                {"x": [[1000.0, 1000.0], [-1000.0, -1001.0]]},
+                [[0.5, 0.5], [0.7311, 0.2689]],
                 "softmax(1000, 1000) = 0.5, 0.5 and softmax(-1000, -1001) = 0.7311, 0.2689, without nan",
             ),
         ),
     ),
     Statement(
-        "edf.affine", "Affine", "Affine(Phi, x)", "node", 10,
-        (Operand("Phi.w", "n m", "parameter"), Operand("Phi.b", "m", "parameter"), X), output_axes="B m",
+        "edf.affine",
+        "Affine",
+        "Affine(Phi, x)",
+        "node",
+        10,
+        (Operand("Phi.w", "n m", "parameter"), Operand("Phi.b", "m", "parameter"), X),
+        output_axes="B m",
         examples=(
             Example(
-                {"Phi.w": [[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]], "Phi.b": [0.5, 0.0, 1.0], "x": [[3.0, 4.0]]}, [[2.5, 4.0, 1.0]],
+                {"Phi.w": [[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]], "Phi.b": [0.5, 0.0, 1.0], "x": [[3.0, 4.0]]},
+                [[2.5, 4.0, 1.0]],
                 "x = (3, 4), W = ((1, 0, 2), (0, 1, -1)), b = (0.5, 0, 1) gives y = (2.5, 4, 1)",
             ),
         ),
     ),
     Statement(
-        "edf.logloss", "LogLoss", "LogLoss(q, y)", "node", 8,
-        (Operand("q", "B n", "probability"), Operand("y", "B", "label")), output_axes="B",
+        "edf.logloss",
+        "LogLoss",
+        "LogLoss(q, y)",
+        "node",
+        8,
+        (Operand("q", "B n", "probability"), Operand("y", "B", "label")),
+        output_axes="B",
         examples=(
             Example(
-                {"q": [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], "y": [0, 1]}, [0.6931, 1.6094],
+                {"q": [[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], "y": [0, 1]},
+                [0.6931, 1.6094],
                 "q = (0.5, 0.25, 0.25) with label 0 gives 0.6931, q = (0.1, 0.2, 0.7) with label 1 gives 1.6094",
             ),
         ),
     ),
     Statement(
-        "edf.squared_error", "SquaredError", "SquaredError(p, t)", "node", 6,
-        (Operand("p", "B n"), Operand("t", "B n", "target")), output_axes="B",
-        examples=(Example({"p": [[1.0, 2.0, 0.5]], "t": [[0.0, 4.0, 0.5]]}, [5.0], "p = (1, 2, 0.5), t = (0, 4, 0.5) gives 5"),),
-    ),
-    Statement(
-        "edf.mul", "Mul", "Mul(a, b)", "node", 6, (A, B),
-        examples=(Example({"a": [[2.0, -1.0, 0.5]], "b": [[3.0, 4.0, 2.0]]}, [[6.0, -4.0, 1.0]], "(2, -1, 0.5) times (3, 4, 2) = (6, -4, 1)"),),
-    ),
-    Statement(
-        "edf.add", "Add", "Add(a, b)", "node", 4, (A, B),
-        examples=(Example({"a": [[2.0, -1.0, 0.5]], "b": [[3.0, 4.0, 2.0]]}, [[5.0, 3.0, 2.5]], "(2, -1, 0.5) plus (3, 4, 2) = (5, 3, 2.5)"),),
-    ),
-    Statement(
-        "edf.gate", "Gate", "Gate(a, b)", "node", 8, (A, B),
-        examples=(Example({"a": [[2.0, -1.0, 4.0]], "b": [[0.0, 1.0, -2.0]]}, [[1.0, -0.7311, 0.4768]], "a = (2, -1, 4), b = (0, 1, -2) gives (1, -0.7311, 0.4768)"),),
-    ),
-    Statement(
-        "edf.rms_norm", "RMSNorm", "RMSNorm(x)", "node", 10, (X,),
+        "edf.squared_error",
+        "SquaredError",
+        "SquaredError(p, t)",
+        "node",
+        6,
+        (Operand("p", "B n"), Operand("t", "B n", "target")),
+        output_axes="B",
         examples=(
             Example(
-                {"x": [[3.0, 4.0], [-1.0, 1.0]]}, [[0.8485, 1.1314], [-1.0, 1.0]],
-                "x = (3, 4) gives (0.8485, 1.1314): its mean square is 12.5", digits=3,
+                {"p": [[1.0, 2.0, 0.5]], "t": [[0.0, 4.0, 0.5]]}, [5.0], "p = (1, 2, 0.5), t = (0, 4, 0.5) gives 5"
+            ),
+        ),
+    ),
+    Statement(
+        "edf.mul",
+        "Mul",
+        "Mul(a, b)",
+        "node",
+        6,
+        (A, B),
+        examples=(
+            Example(
+                {"a": [[2.0, -1.0, 0.5]], "b": [[3.0, 4.0, 2.0]]},
+                [[6.0, -4.0, 1.0]],
+                "(2, -1, 0.5) times (3, 4, 2) = (6, -4, 1)",
+            ),
+        ),
+    ),
+    Statement(
+        "edf.add",
+        "Add",
+        "Add(a, b)",
+        "node",
+        4,
+        (A, B),
+        examples=(
+            Example(
+                {"a": [[2.0, -1.0, 0.5]], "b": [[3.0, 4.0, 2.0]]},
+                [[5.0, 3.0, 2.5]],
+                "(2, -1, 0.5) plus (3, 4, 2) = (5, 3, 2.5)",
+            ),
+        ),
+    ),
+    Statement(
+        "edf.gate",
+        "Gate",
+        "Gate(a, b)",
+        "node",
+        8,
+        (A, B),
+        examples=(
+            Example(
+                {"a": [[2.0, -1.0, 4.0]], "b": [[0.0, 1.0, -2.0]]},
+                [[1.0, -0.7311, 0.4768]],
+                "a = (2, -1, 4), b = (0, 1, -2) gives (1, -0.7311, 0.4768)",
+            ),
+        ),
+    ),
+    Statement(
+        "edf.rms_norm",
+        "RMSNorm",
+        "RMSNorm(x)",
+        "node",
+        10,
+        (X,),
+        examples=(
+            Example(
+                {"x": [[3.0, 4.0], [-1.0, 1.0]]},
+                [[0.8485, 1.1314], [-1.0, 1.0]],
+                "x = (3, 4) gives (0.8485, 1.1314): its mean square is 12.5",
+                digits=3,
             ),
         ),
     ),
@@ -89,4 +188,4 @@ STATEMENTS = (
     Statement("edf.backward_pass", "Backward", "backward_pass(nodes, parameters, loss)", "backward_pass", 8),
     Statement("edf.sgd", "SGD", "sgd(parameters, learning_rate)", "sgd", 4),
     Statement("edf.mlp", "MLP", "mlp(Phi, x)", "mlp", 6),
-)  # fmt: skip
+)

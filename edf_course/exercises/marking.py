@@ -46,8 +46,9 @@ class Case:
 
     right: for each pass, the arrays by name. aspects: the aspect of a name where it is not `aspect`.
     contexts: for each pass, where misconceptions can be computed. fallback: the misconception to name where this case
-    fails, though plain gradients are right, and nothing explains the numbers. alternatives: by misconception, the arrays
-    that it would give, in one or several variants. gentle: numbers of everyday size, in which mistakes are looked for.
+    fails, though plain gradients are right, and nothing explains the numbers. alternatives: by misconception, the
+    arrays that it would give, in one or several variants. gentle: numbers of everyday size, in which mistakes are
+    looked for.
     tolerance: an absolute one, where what is right is known to so many decimals only.
     """
 
@@ -85,9 +86,8 @@ class Comparison:
         if self.name.startswith("changed."):
             return bool(np.isfinite(self.got).all() and np.abs(self.got).max(initial=0.0) <= UNCHANGED)
         if self.case.tolerance is not None:
-            return self.got.shape == self.right.shape and bool(
-                (np.abs(self.got - self.right) <= self.case.tolerance).all()
-            )
+            near = self.got.shape == self.right.shape and np.abs(self.got - self.right) <= self.case.tolerance
+            return bool(np.all(near))
         return close(self.got, self.right)
 
     @property

@@ -1,4 +1,4 @@
-"""What `check` asks: published examples, then finite differences of the student's own forward. No derivative is in here.
+"""What `check` asks: published examples, then finite differences of the student's own forward, and no derivative.
 
 Forward is held against examples first, or a zero forward with a zero backward would look right.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from edf_course.exercises.answer_function import scalar_function, vector_functio
 from edf_course.exercises.answer_node import SECOND
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Answer, Arrays, Probe
-from edf_course.exercises.statement import Statement, as_arrays, draw
+from edf_course.exercises.statement import Example, Statement, as_arrays, draw
 
 SIZES = ({"B": 3, "n": 4, "m": 2}, {"B": 9, "n": 3, "m": 3})
 SINGLE_H, SINGLE_TOLERANCE = 5e-3, 2e-3  # for a forward in float32: a smaller step would drown in its rounding
@@ -36,57 +37,57 @@ def public_cases(asked: Statement, respond: Respond, rng: np.random.Generator) -
 
 
 def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) -> list[Case]:
-    cases = []
-    for example in asked.examples:
-        half_a_digit = 0.6 * 10.0**-example.digits
-        right = {"value": np.array(example.value, dtype=float)}
-        cases.append(
-            Case("value", Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit)
-        )
+    cases = [_example_case(asked, example) for example in asked.examples]
     for sizes in SIZES:
         arrays = draw(asked, sizes, rng)
         arrays["upstream" + SECOND] = rng.normal(size=arrays["upstream"].shape)
         truth = _Differences(asked, arrays, respond)
         if truth.failed:
             break  # forward does not run on these: plain cases say so
-        first, second = truth.vjp(arrays["upstream"]), truth.vjp(arrays["upstream" + SECOND])
-        cases.append(
-            Case(
-                "gradient", Probe((arrays,)), (_named(first),), contexts=(truth.context(),), tolerance=truth.tolerance()
-            )
-        )
+        right = _named(truth.vjp(arrays["upstream"]))
+        contexts, tolerance = (truth.context(),), truth.tolerance()
+        cases.append(Case("gradient", Probe((arrays,)), (right,), contexts=contexts, tolerance=tolerance))
         if truth.is_single:
             continue  # differences in float32 are too coarse to tell more
-        both = _named({n: first[n] + second[n] for n in first})
-        variants = ((_named(first),), (_named(second),))
-        shared = Case(
-            "accumulates",
-            Probe((arrays,), "shared"),
-            (both,),
-            fallback="no-accumulation",
-            alternatives={"overwrites": variants},
-        )
-        unchanged = _named(first) | {
-            f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items() if not n.startswith("upstream")
-        }
-        unchanged |= {f"changed.{n}": np.zeros(arrays["upstream"].shape) for n in ("value", "grad")}
-        doubled = _named({n: 2 * g for n, g in first.items()})
-        repeat = Case(
-            "repeatable", Probe((arrays,), "repeat"), (unchanged,), fallback="stale-state",
-            alternatives={"grad-not-reset": ((doubled,),)},
-        )  # fmt: skip
-        cases += [shared, repeat]
+        cases.append(_shared_case(arrays, right, _named(truth.vjp(arrays["upstream" + SECOND]))))
+        cases.append(_repeated_case(arrays, right))
         other = draw(asked, sizes, rng)
         theirs = _Differences(asked, other, respond)
         if not theirs.failed:
-            second_pass = _named(theirs.vjp(other["upstream"]))
-            cases.append(
-                Case("repeatable", Probe((arrays, other)), (_named(first), second_pass), fallback="stale-state")
-            )
+            both = (right, _named(theirs.vjp(other["upstream"])))
+            cases.append(Case("repeatable", Probe((arrays, other)), both, fallback="stale-state"))
     if not any(c.aspect == "gradient" for c in cases):
         arrays = draw(asked, SIZES[0], rng)
         cases.append(Case("gradient", Probe((arrays,)), ({"value": np.zeros(arrays["upstream"].shape)},)))
     return cases
+
+
+def _example_case(asked: Statement, example: Example) -> Case:
+    right = {"value": np.array(example.value, dtype=float)}
+    half_a_digit = 0.6 * 10.0**-example.digits
+    return Case("value", Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit)
+
+
+def _shared_case(arrays: Arrays, first: Arrays, second: Arrays) -> Case:
+    both = {n: first[n] + second[n] for n in first}
+    overwritten = {"overwrites": ((first,), (second,))}
+    probe = Probe((arrays,), "shared")
+    return Case("accumulates", probe, (both,), fallback="no-accumulation", alternatives=overwritten)
+
+
+def _repeated_case(arrays: Arrays, right: Arrays) -> Case:
+    """Return the case of two Backwards: the same gradients, and nothing else is changed."""
+    operands = {n: v for n, v in arrays.items() if not n.startswith("upstream")}
+    unchanged = {f"changed.{n}": np.zeros(v.shape) for n, v in operands.items()}
+    unchanged |= {f"changed.{n}": np.zeros(arrays["upstream"].shape) for n in ("value", "grad")}
+    doubled = {n: 2 * g for n, g in right.items()}
+    return Case(
+        "repeatable",
+        Probe((arrays,), "repeat"),
+        ({**right, **unchanged},),
+        fallback="stale-state",
+        alternatives={"grad-not-reset": ((doubled,),)},
+    )
 
 
 def _named(gradients: Arrays) -> dict[str, np.ndarray]:
@@ -99,10 +100,8 @@ class _Differences:
     def __init__(self, asked: Statement, arrays: Arrays, respond: Respond, at_output: bool = False) -> None:
         self.asked, self.arrays, self.respond, self.at_output = asked, arrays, respond, at_output
         base = respond(Probe((arrays,), backward=False))
-        self.is_single = bool(base.passes) and base.passes[0].get("value", np.empty(0)).dtype in (
-            np.float32,
-            np.float16,
-        )
+        dtype = base.passes[0].get("value", np.empty(0)).dtype if base.passes else None
+        self.is_single = dtype in (np.float32, np.float16)
         h = SINGLE_H if self.is_single else H
         nudged: list[Arrays] = [arrays]
         wanted = [o for o in asked.operands if o.has_gradient]
@@ -118,12 +117,11 @@ class _Differences:
         self.failed = len(values) != len(nudged) or any(v is None or v.shape != shape for v in values)
         if not self.failed:
             self.value = np.asarray(values[0], dtype=float)
-            slopes = iter(np.array(values[1::2], dtype=float) - np.array(values[2::2], dtype=float))
+            rises = np.array(values[1::2], dtype=float) - np.array(values[2::2], dtype=float)
+            ends = np.cumsum([arrays[o.name].size for o in wanted])
+            slopes = np.split(rises / (2 * h), ends[:-1])
             self.jacobians = {
-                o.name: np.reshape(
-                    [next(slopes) / (2 * h) for _ in range(arrays[o.name].size)], arrays[o.name].shape + shape
-                )
-                for o in wanted
+                o.name: J.reshape(arrays[o.name].shape + shape) for o, J in zip(wanted, slopes, strict=True)
             }
             self.parameters = frozenset(o.name for o in wanted if o.role == "parameter")
 
@@ -143,9 +141,8 @@ class _Differences:
     def context(self) -> Context:
         """Return what generic misconceptions are computed from."""
         operands = {o.name: self.arrays[o.name] for o in self.asked.operands}
-        return Context(
-            operands, self.value, self.arrays["upstream"], self.vjp, self.parameters, self._vjp_at_output()
-        )  # fmt: skip
+        upstream, at_output = self.arrays["upstream"], self._vjp_at_output()
+        return Context(operands, self.value, upstream, self.vjp, self.parameters, at_output)
 
     def _vjp_at_output(self) -> Callable[[np.ndarray], Arrays] | None:
         (first, *others) = self.asked.operands
@@ -165,13 +162,9 @@ def _parameter_cases(rng: np.random.Generator) -> list[Case]:
     two = {"value": np.zeros(2), "delta0": four, "delta1": three}
     alone = {"grad.delta0": four.mean(axis=0), "grad.delta1": three.mean(axis=0)}
     both = alone | {"grad.delta1": four.mean(axis=0) + three.mean(axis=0)}
-    return [
-        _mean_case(four),
-        _mean_case(three),
-        Case(
-            "accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives={"overwrites": ((alone,),)}
-        ),
-    ]
+    overwritten = {"overwrites": ((alone,),)}
+    twice = Case("accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives=overwritten)
+    return [_mean_case(four), _mean_case(three), twice]
 
 
 def _mean_case(delta: np.ndarray) -> Case:
@@ -185,9 +178,13 @@ def _mean_case(delta: np.ndarray) -> Case:
 
 def _backward_pass_cases(rng: np.random.Generator) -> list[Case]:
     arrays = {
-        "W1": rng.normal(size=(3, 4)), "b1": rng.normal(size=4), "W2": rng.normal(size=(4, 2)), "b2": rng.normal(size=2),
-        "x": rng.normal(size=(5, 3)), "y": rng.integers(0, 2, 5),
-    }  # fmt: skip
+        "W1": rng.normal(size=(3, 4)),
+        "b1": rng.normal(size=4),
+        "W2": rng.normal(size=(4, 2)),
+        "b2": rng.normal(size=2),
+        "x": rng.normal(size=(5, 3)),
+        "y": rng.integers(0, 2, 5),
+    }
 
     def mean_loss(name: str, value: np.ndarray) -> float:
         with edf.Graph() as graph:
@@ -199,13 +196,12 @@ def _backward_pass_cases(rng: np.random.Generator) -> list[Case]:
     right = {f"grad.{n}": numerical_gradient(partial(mean_loss, n), arrays[n]) for n in names}
     nothing = {n: np.zeros_like(g) for n, g in right.items()}
     doubled = {n: 2 * g for n, g in right.items()}
+    once, twice = Probe((arrays,)), Probe((arrays,), "repeat")
+    kept = {"grad-not-reset": ((doubled,),)}
     return [
-        Case("gradient", Probe((arrays,)), (right,), alternatives={"no-seed": ((nothing,),)}),
-        Case(
-            "repeatable", Probe((arrays,), "repeat"), (right,), fallback="grad-not-reset",
-            alternatives={"grad-not-reset": ((doubled,),)},
-        ),
-    ]  # fmt: skip
+        Case("gradient", once, (right,), alternatives={"no-seed": ((nothing,),)}),
+        Case("repeatable", twice, (right,), fallback="grad-not-reset", alternatives=kept),
+    ]
 
 
 def _sgd_cases(rng: np.random.Generator) -> list[Case]:
@@ -223,7 +219,7 @@ def _mlp_cases(rng: np.random.Generator) -> list[Case]:
         arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(3, sizes[-1]))}
         Phi: list[Any] = []
         with edf.Graph() as graph:
-            for i, (n_out, n_in) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            for i, (n_out, n_in) in enumerate(pairwise(sizes)):
                 arrays |= {f"W{i}": rng.normal(size=(n_in, n_out)), f"b{i}": rng.normal(size=n_out)}
                 package: Any = edf.ParameterPackage()
                 package.w, package.b = edf.Parameter(arrays[f"W{i}"]), edf.Parameter(arrays[f"b{i}"])
@@ -253,15 +249,9 @@ def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
         J = complex_step_jacobian(vector_function(arrays), p)
         right = {"jacobian": J, "changed.p": np.zeros(p.shape)}
         integers = "int-truncation" if p.dtype.kind == "i" else None
-        cases.append(
-            Case(
-                "integers" if integers else "jacobian",
-                Probe((arrays,)),
-                (right,),
-                fallback=integers,
-                alternatives={"transposed": (({"jacobian": J.T},),)},
-            )  # fmt: skip
-        )
+        turned = {"transposed": (({"jacobian": J.T},),)}
+        aspect = "integers" if integers else "jacobian"
+        cases.append(Case(aspect, Probe((arrays,)), (right,), fallback=integers, alternatives=turned))
     return cases
 
 

@@ -71,7 +71,7 @@ class Statement:
 
 
 def draw(statement: Statement, sizes: Sizes, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw operands for a node of the given sizes ({"B": 3, "n": 4}), and an "upstream" gradient of the output's shape."""
+    """Draw operands for a node of the given sizes ({"B": 3, "n": 4}), and an "upstream" gradient of its output."""
     arrays = {o.name: _draw_operand(o, sizes, statement.away_from, rng) for o in statement.operands}
     arrays["upstream"] = rng.normal(size=_shape(statement.output_axes, sizes)) + 0.1
     return arrays

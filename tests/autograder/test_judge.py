@@ -1,4 +1,4 @@
-"""The judge on right answers in many styles, on wrong ones with their misconception, and on what is no answer at all."""
+"""The judge on right answers in many styles, on wrong ones with their misconception, and on what is no answer."""
 
 import json
 import time
