@@ -10,7 +10,6 @@ import glob
 import hashlib
 import json
 import logging
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.utils import capture_log
 
-from autograder.course import Course, CourseError, merged
+from autograder.course import Course, CourseError, first_error, merged
 from autograder.gradebook import knows, standings
 from autograder.nbgrader_plugin import RESTORED
 from autograder.release import build_release, build_source, exercise_of
@@ -176,11 +175,9 @@ REASONS = {
 
 
 def _reason(outcome: dict[str, Any]) -> str:
-    """The error that ended nbgrader's work, in one line: the last line of the first traceback in its log."""
-    text = str(outcome.get("log") or outcome["error"])
-    errors = re.findall(r"^ *(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit))\b:?(.*)$", text, flags=re.MULTILINE)
-    name, says = errors[0] if errors else ("", text.strip().splitlines()[-1])
-    return REASONS.get(name, f"nbgrader says {name}:{says}".strip())
+    """The error that ended nbgrader's work, in one line."""
+    name, says = first_error(outcome)
+    return REASONS.get(name, f"nbgrader says {name}: {says}")
 
 
 def results(course: Course, lecture: str, students: Iterable[str]) -> list[StudentResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,16 @@ def find_course(start: Path) -> Course:
         if (folder / CONFIG_FILE).is_file():
             return Course(folder)
     raise CourseError(f"No {CONFIG_FILE} in {start} or above it: run this in the folder of the course.")
+
+
+def first_error(outcome: Mapping[str, object]) -> tuple[str, str]:
+    """The name and the message of the error that ended a piece of nbgrader's work, of what capture_log returned.
+
+    It is the last line of the first traceback; where there is none, the name is empty, and the message the log's end.
+    """
+    text = str(outcome.get("log") or outcome["error"]).strip()
+    found = re.search(r"^ *(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit|Entry|Away))\b:? ?(.*)$", text, flags=re.MULTILINE)
+    return (found[1], found[2]) if found else ("", text.splitlines()[-1] if text else "nothing")
 
 
 def put_scripts_on_path() -> None:

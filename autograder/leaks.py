@@ -7,18 +7,27 @@ from collections.abc import Iterable, Sequence
 
 from nbformat.notebooknode import NotebookNode
 
+LEFT_OF_A_HAND_IN = "# Graded when you hand in."
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS", "BEGIN MARK SCHEME")
 TELLING = 12  # characters without spaces: `return y` or `pass` say nothing
+
+
+class GivesAway(Exception):
+    """A release would give answers away; the message says where."""
 
 
 def leaks(source: NotebookNode, release: NotebookNode) -> list[str]:
     """What a release shows that it must not, a sentence each; nothing where all is well.
 
-    No marker, and no line of a solution or a hidden test unless the source shows that line elsewhere too; and
-    nowhere the whole of an answer, not even where the source itself shows it by mistake.
+    No marker, and no line of a solution or a hidden test unless the source shows that line elsewhere too; nowhere the
+    whole of an answer, not even where the source itself shows it by mistake; in a hand-in cell one comment.
     """
     hidden, shown = split(source)
-    found = []
+    found = [
+        f"The hand-in cell {cell.id} holds more than {LEFT_OF_A_HAND_IN!r}: {cell.source!r}"
+        for cell in release.cells
+        if cell.metadata.get("nbgrader", {}).get("points") and cell.source != LEFT_OF_A_HAND_IN
+    ]
     for cell in release.cells:
         everything = json.dumps(cell, ensure_ascii=False)
         found += [f"The cell {cell.id} holds the marker {m!r}." for m in MARKERS if m in everything]

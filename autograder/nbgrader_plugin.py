@@ -1,4 +1,4 @@
-"""What nbgrader's own `autograde` and `generate_feedback` do differently for this course: four preprocessors.
+"""What nbgrader's own commands do differently for this course: a few preprocessors.
 
 `nbgrader_config.py` puts them into nbgrader's lists. All decide by what the instructor has (the gradebook,
 the source), never by what a submission says of itself.
@@ -17,9 +17,32 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer, Unicode
 
+from autograder.leaks import GivesAway, leaks
+
 SKIP = "skip-grading"  # the tag of a cell that is not needed for grading: a demonstration, a long training
 TAGS_THAT_STEER = {SKIP, "skip-execution", "raises-exception"}
 RESTORED = "edf_course_restored"  # set in the metadata of a cell that was missing from the submission
+
+
+class RefuseLeaks(NbGraderPreprocessor):
+    """Stops a release that would give an answer away, whoever makes it: formgrader then has nothing to publish.
+
+    Raises: GivesAway.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        names = resources["nbgrader"]
+        found = leaks(nbformat.read(_source_of(self, names), as_version=4), nb)
+        if found:
+            raise GivesAway(f"{names['assignment']} would give answers away. " + " ".join(found))
+        return nb, resources
+
+
+def _source_of(preprocessor: NbGraderPreprocessor, names: dict[str, Any]) -> Path:
+    """The instructor's version of the notebook that is being worked on."""
+    directory = preprocessor.parent.parent.coursedir  # of the exporter's converter
+    folder = directory.format_path(directory.source_directory, ".", names["assignment"])
+    return Path(folder) / f"{names['notebook']}.ipynb"
 
 
 class RestoreCells(NbGraderPreprocessor):
@@ -93,9 +116,7 @@ class ResetTags(NbGraderPreprocessor):
 
     def _skipped(self, names: dict[str, Any]) -> set[str]:
         """What the cells say that the source tags; nothing where the source is gone: then all cells run."""
-        directory = self.parent.parent.coursedir  # of the exporter's converter
-        folder = directory.format_path(directory.source_directory, ".", names["assignment"])
-        source = Path(folder) / f"{names['notebook']}.ipynb"
+        source = _source_of(self, names)
         if not source.is_file():
             self.log.warning("%s is not there, so no cell is skipped", source)
             return set()

@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import jupytext
 import nbformat
@@ -26,11 +25,9 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import capture_log
 
-from autograder.course import Course, CourseError, merged
-from autograder.leaks import leaks
+from autograder.course import Course, CourseError, first_error, merged
 from edf_course.exercises import LECTURES, statement
 
-LEFT_OF_A_HAND_IN = "# Graded when you hand in."
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -154,7 +151,7 @@ def _name_cells(cells: Sequence[NotebookNode]) -> None:
 
 
 def build_release(course: Course, lecture: str, db_url: str | None = None) -> Path:
-    """Let nbgrader make the release of a built source, and look it over. Returns its folder in build/release.
+    """Let nbgrader make the release of a built source. Returns its folder in build/release.
 
     The cells are recorded in the gradebook at `db_url` (default: the course's own, so that it can grade).
     Raises: ReleaseError where nbgrader fails, an answer is left in, or the gradebook has submissions of other
@@ -169,23 +166,9 @@ def build_release(course: Course, lecture: str, db_url: str | None = None) -> Pa
         warnings.simplefilter("ignore")  # nbgrader's own, of SQLAlchemy and nbformat
         outcome = capture_log(converter)
     if not outcome["success"]:
-        raise ReleaseError(f"nbgrader could not make the release of {lecture}:\n{_why(outcome)}")
-    released = course.notebook("release", lecture)
-    found = leaks(_read(course.notebook("source", lecture)), _read(released))
-    found += left_of_hand_ins(_read(released))
-    if found:
-        shutil.rmtree(released.parent)
-        raise ReleaseError(f"{lecture} would give answers away:\n" + "\n".join(found))
-    return released.parent
-
-
-def left_of_hand_ins(release: NotebookNode) -> list[str]:
-    """What is wrong with the hand-in cells of a release: each holds one comment and nothing else."""
-    return [
-        f"The hand-in cell {cell.id} holds more than {LEFT_OF_A_HAND_IN!r}: {cell.source!r}"
-        for cell in release.cells
-        if cell.metadata.get("nbgrader", {}).get("points") and cell.source != LEFT_OF_A_HAND_IN
-    ]
+        name, says = first_error(outcome)
+        raise ReleaseError(f"nbgrader could not make the release of {lecture}. {name}: {says}")
+    return course.folder("release", lecture)
 
 
 def drift(course: Course, lecture: str) -> list[str]:
@@ -223,13 +206,6 @@ def _scratch_gradebook(course: Course) -> str:
     path = course.build / "scratch" / "gradebook.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path.as_posix()}"
-
-
-def _why(outcome: dict[str, Any]) -> str:
-    """The last lines of nbgrader's log, from its first error on."""
-    lines = str(outcome.get("log") or outcome["error"]).strip().splitlines()
-    first = next((i for i, line in enumerate(lines) if line.startswith("[ERROR]")), 0)
-    return "\n".join(lines[first:][-15:])
 
 
 def _swap_in(built: Path, target: Path) -> None:

@@ -24,13 +24,13 @@ from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, solve
 SIGMOID, GATE = (statement(exercise).points for exercise in MINI_EXERCISES)
 
 
-def nbgrader(folder: Path, *arguments: str) -> str:
-    """Run an nbgrader command, and return all that it says."""
+def nbgrader(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """Run an nbgrader command, which succeeds (or fails), and return all that it says."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "JUPYTER_CONFIG_DIR": str(folder / "none")}
     command = [sys.executable, "-m", "nbgrader", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
@@ -61,6 +61,16 @@ def autograded(course: Course) -> Course:
 def test_generate_assignment_leaves_no_answer(course: Course) -> None:
     source, release = (nbformat.read(course.notebook(step, MINI), as_version=4) for step in ("source", "release"))
     assert leaks(source, release) == []
+
+
+def test_generate_assignment_makes_no_release_that_gives_an_answer_away(mini_course: Course) -> None:
+    source = build_source(mini_course, MINI)
+    nbgrader(mini_course.root, "generate_assignment", MINI)
+    text = source.read_text(encoding="utf-8")
+    answer = "self.x.addgrad(self.grad * self.value * (1 - self.value))"
+    source.write_text(text.replace("The end.", f"The end.\\n{answer}"), encoding="utf-8")
+    assert "The whole answer" in nbgrader(mini_course.root, "generate_assignment", MINI, "--force", fails=True)
+    assert not mini_course.folder("release", MINI).exists()
 
 
 def test_autograde_gives_the_judges_points(autograded: Course) -> None:

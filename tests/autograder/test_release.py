@@ -9,9 +9,8 @@ import pytest
 from nbformat.notebooknode import NotebookNode
 
 from autograder.course import Course, CourseError, find_course
-from autograder.leaks import MARKERS, leaks
+from autograder.leaks import LEFT_OF_A_HAND_IN, MARKERS, leaks
 from autograder.release import (
-    LEFT_OF_A_HAND_IN,
     ReleaseError,
     build_source,
     drift,
