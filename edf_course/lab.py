@@ -146,8 +146,11 @@ def _has_address(address: str) -> bool:
 
 
 def lab_command(folder: Path, port: int | None, arguments: Sequence[str]) -> list[str]:
-    """The command that starts JupyterLab in `folder`; without a port Jupyter takes the first free one from 8888."""
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
+    """The command that starts JupyterLab in `folder`; without a port Jupyter takes the first free one from 8888.
+
+    Modules are not looked for in `folder` (-P): a file called random.py there is no reason not to start.
+    """
+    command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if is_root():
@@ -176,7 +179,7 @@ def start_lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         raise LabError(f"JupyterLab is missing: {sys.executable} -m pip install edf-course")
     if port is not None:
         check_port(port)
-    process = subprocess.Popen(lab_command(folder, port, arguments), env=_environment())
+    process = subprocess.Popen(lab_command(folder, port, arguments), cwd=folder, env=_environment())
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:

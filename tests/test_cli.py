@@ -217,12 +217,15 @@ def test_a_jupyterlab_that_fails_is_said(tmp_path: Path) -> None:
     assert "JupyterLab ended with code" in ended.stderr
 
 
-def test_terminals_in_jupyterlab_find_our_python_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jupyterlab_runs_in_the_folder_and_finds_our_python_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Started:
-        def __init__(self, command: list[str], env: dict[str, str]) -> None:
-            self.env = env
+        def __init__(self, command: list[str], cwd: Path, env: dict[str, str]) -> None:
+            self.cwd, self.env = cwd, env
 
         def wait(self) -> int:
+            assert self.cwd == tmp_path
             assert Path(self.env["PATH"].split(os.pathsep)[0]) == Path(sys.executable).parent
             assert self.env["PATH"].endswith(os.environ["PATH"])
             assert self.env["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(lab.SERVER_CONFIG), "/mine"])
@@ -300,6 +303,8 @@ def wait_until_quiet(printed: list[str]) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_lab_serves_the_lectures_and_stops_at_ctrl_c(tmp_path: Path) -> None:
     port = free_port()
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / "random.py").write_text("raise SystemExit('a file of a student')")
     with served(tmp_path / "a folder", "--port", str(port), "--debug") as (process, printed, address):
         assert f":{port}/" in address
         with urllib.request.urlopen(address, timeout=30) as page:
@@ -327,11 +332,12 @@ def test_no_server_is_left_when_the_command_is_ended(tmp_path: Path) -> None:
 def test_kernel_messages_are_sent_at_once() -> None:
     program = (
         "import asyncio, runpy, sys\n"
+        "from traitlets.config import Config\n"
         "from jupyter_server.services.kernels.websocket import KernelWebsocketHandler as Handler\n"
         "seen = []\n"
         "async def opened(self, kernel_id): seen.append(kernel_id)\n"
         "Handler.open = opened\n"
-        "runpy.run_path(sys.argv[1])\n"
+        "runpy.run_path(sys.argv[1], {'get_config': Config})\n"
         "handler = type('Fake', (), {'set_nodelay': lambda self, on: seen.append(on)})()\n"
         "asyncio.run(Handler.open(handler, 'kernel'))\n"
         "print(seen)\n"
