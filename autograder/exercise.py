@@ -44,7 +44,7 @@ class Exercise:
     aspects: the points of each aspect; together those of the public statement. cases: draws the probes and works out
     what is right. misconceptions: the exercise's own; generic ones come from edf_course.hints.
     allowed: names of the library that an answer may use besides CompNode, Parameter and the like.
-    is_numerical: the exercise asks for finite differences.
+    is_numerical: the exercise asks for finite differences. truth: of a node, its formula.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Exercise:
     misconceptions: Sequence[Misconception] = ()
     allowed: frozenset[str] = frozenset()
     is_numerical: bool = False
+    truth: Truth | None = None
 
     def __post_init__(self) -> None:
         if sum(self.aspects.values()) != self.statement.points:
@@ -90,7 +91,7 @@ def node_exercise(
     )
     maker = _NodeCases(stated, truth, extreme, at_kink)
     allowed = frozenset({"sigmoid"}) if exercise != "edf.sigmoid" else frozenset()  # the function, not the node
-    return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), allowed)
+    return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), allowed, truth=truth)
 
 
 def _representable(array: np.ndarray) -> np.ndarray:

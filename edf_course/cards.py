@@ -47,15 +47,21 @@ def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str) -> str
         difference = got.astype(float) - right
     captions = {f"yours: {name}": got, source: right, "difference": difference}
     tables = [_table(array, scale, caption) for caption, array in captions.items()]
-    cut = max(got.shape, default=0) > min(ROWS, COLUMNS) or got.ndim > 2
-    words = f"Shape {got.shape}; the first {ROWS} rows and {COLUMNS} columns."
-    note = f'<p style="margin:.2em 0">{words}</p>' if cut else ""
+    rows, columns = _in_rows(got).shape
+    cut = f"; the first {ROWS} rows and {COLUMNS} columns" if rows > ROWS or columns > COLUMNS else ""
+    words = f"Shape {got.shape}{cut}." if cut or got.ndim > 2 else ""
+    note = f'<p style="margin:.2em 0">{words}</p>' if words else ""
     return f'<div style="display:flex;flex-wrap:wrap;gap:1.2em">{"".join(tables)}</div>{note}'
 
 
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    array = np.atleast_2d(np.asarray(array, dtype=float))
+    return array.reshape(-1, array.shape[-1])
+
+
 def _table(array: np.ndarray, scale: float, caption: str) -> str:
-    flat = np.asarray(array, dtype=float).reshape(-1, array.shape[-1]) if array.ndim > 1 else np.atleast_2d(array)
-    rows = "".join("<tr>" + "".join(_cell(v, scale) for v in row[:COLUMNS]) + "</tr>" for row in flat[:ROWS])
+    shown = _in_rows(array)[:ROWS, :COLUMNS]
+    rows = "".join("<tr>" + "".join(_cell(v, scale) for v in row) + "</tr>" for row in shown)
     return (
         '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.3em 0">'
         f'<caption style="text-align:left;padding:.2em 0">{html.escape(caption)}</caption><tbody>{rows}</tbody></table>'

@@ -6,6 +6,7 @@ fresh random numbers each time. No derivative is written here, so there is nothi
 
 from __future__ import annotations
 
+import html
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,5 +127,5 @@ def yours_or_library(yours: Any, library: Any) -> Any:
     mine = state_of(yours) == "right"
     name = getattr(yours if mine else library, "__name__", "your answer")
     why = "your own" if mine else "the library's (yours is not checked as right yet)"
-    show({"text/plain": f"{name}: {why}", "text/html": f"<p>{name}: <strong>{why}</strong></p>"})
+    show({"text/plain": f"{name}: {why}", "text/html": f"<p>{html.escape(str(name))}: <strong>{why}</strong></p>"})
     return yours if mine else library

@@ -30,7 +30,7 @@ def describe(thing: object) -> str:
     if thing is None:
         return "None"
     name = type(thing).__name__
-    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+    return f"an {name}" if name[:1] in "aeiouAEIOU" else f"a {name}"
 
 
 def first_bad_entry(values: np.ndarray) -> str:

@@ -21,6 +21,8 @@ from edf_course.exercises import answer_core, answer_function, answer_node
 from edf_course.exercises.probes import Answer, Failure, Probe
 from edf_course.exercises.recording import Record, TimeUp, time_limit
 
+LONGEST_MESSAGE = 500  # characters of an error's text
+
 _PROCEDURES: dict[str, Callable[[Any, Probe, Record], None]] = {
     "node": answer_node.run,
     "parameter": answer_core.run_parameter,
@@ -48,8 +50,10 @@ def answer(kind: str, thing: Any, probe: Probe, seconds: float | None = 10.0) ->
         failure = Failure("unwritten", f"not written yet{_where(error)}")
     except TimeUp:
         failure = Failure("time", f"it did not finish within {seconds:g} seconds: is there an endless loop?")
-    except (Exception, RecursionError) as error:
-        failure = Failure("raised", f"{type(error).__name__}: {error}{_where(error)}")
+    except KeyboardInterrupt:  # somebody pressed stop
+        raise
+    except BaseException as error:  # sys.exit() ends the student's answer, not the notebook
+        failure = Failure("raised", f"{type(error).__name__}: {_message(error)}{_where(error)}")
     return Answer(record.plain_passes(), failure, frozenset(record.noticed))
 
 
@@ -64,6 +68,14 @@ def quiet() -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        return "an error whose own text cannot be had"
+    return text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + " …"
 
 
 def _where(error: BaseException) -> str:
