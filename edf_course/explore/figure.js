@@ -36,7 +36,7 @@ function button(symbol, text, onClick) {
 function slider(model, { name, label, last, toValue, toPosition, say }) {
   const id = `edf-${name}-${Math.random().toString(36).slice(2)}`;
   const input = control("input", { type: "range", id, min: 0, max: last, step: 1 });
-  const shown = make("output", { for: id });
+  const shown = make("span", { class: "edf-value", "aria-hidden": "true" }); // the input itself says it
   const update = () => {
     const value = model.get(name);
     input.value = toPosition(value);
@@ -102,11 +102,20 @@ function redraw(element, draw) {
   return { ask, stop };
 }
 
-/** Call `gone` when the kernel has restarted or died: ipywidgets then marks the view. */
-function whenKernelGone(model, element, gone) {
-  const look = () => { if (element.closest(".jupyter-widgets-disconnected")) gone(); };
-  model.on("comm_live_update", look);
-  requestAnimationFrame(look); // a page that was opened again without its kernel
+/**
+ * Call `silent` when the kernel leaves a person's request unanswered for four seconds, and `answered` when it speaks
+ * again. `ask` says that something was requested; while `expected()` is true each answer is waited for anew.
+ */
+function listenToKernel(model, { answer, expected, silent, answered }) {
+  let timer = 0;
+  const ask = () => { timer ||= setTimeout(silent, 4000); };
+  model.on(answer, () => {
+    clearTimeout(timer);
+    timer = 0;
+    answered();
+    if (expected()) ask();
+  });
+  return { ask, stop: () => clearTimeout(timer) };
 }
 
 /** Binary traits arrive as DataViews at any offset; a Float32Array wants a multiple of four. */

@@ -1,6 +1,7 @@
 // The front end of TrainingDesk. All numbers come from the kernel, where the net is; here they are drawn.
 
 const SPEEDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000];
+const SILENT = "The kernel does not answer. It is busy with another cell, or it was restarted: then run this cell again.";
 const SAY_SEEN_EVERY = 500; // ms; the kernel pauses when no page says so any more
 
 /** 1, 2, 4, 8, ... and all N examples. */
@@ -40,29 +41,29 @@ function knobs(model) {
   ];
 }
 
-function buttons(model) {
+function buttons(model, ask) {
   const play = button("▶", "Play", () => {
     model.set("playing", !model.get("playing"));
     model.save_changes();
+    ask();
   });
   const rename = () => (model.get("playing") ? play.rename("❚❚", "Pause") : play.rename("▶", "Play"));
   model.on("change:playing", rename);
   rename();
-  const step = button("→", "Step", () => model.send({ do: "step" }));
-  const reset = button("↺", "Reset", () => model.send({ do: "reset" }));
-  return [play, step, reset];
+  const request = (what) => () => { model.send({ do: what }); ask(); };
+  return [play, button("→", "Step", request("step")), button("↺", "Reset", request("reset"))];
 }
 
 /** Spoken when it changes, so it changes only with what a person does or has to know. */
 function status(model) {
   const line = make("div", { role: "status", class: "edf-status" });
   const update = () => {
-    line.textContent = model.get("message");
+    if (line.textContent !== model.get("message")) line.textContent = model.get("message");
     line.classList.toggle("edf-trouble", model.get("_trouble") !== "");
   };
   model.on("change:message change:_trouble", update);
   update();
-  return line;
+  return { line, update };
 }
 
 function readOuts(model) {
@@ -209,10 +210,14 @@ function drawDigits(model, { canvas, begin, end }, colour) {
 
 function render({ model, el }) {
   const curves = sharpCanvas("edf-curves"), digits = sharpCanvas("edf-digits");
-  const controls = buttons(model), turning = knobs(model), line = status(model), numbers = readOuts(model);
+  const { line, update } = status(model), numbers = readOuts(model);
+  const kernel = listenToKernel(model, {
+    answer: "change:_frame", expected: () => model.get("playing"), answered: update,
+    silent: () => { line.textContent = SILENT; },
+  });
   const desk = make("div", { class: "edf-desk", role: "group", "aria-label": "Training desk" },
-    make("div", { class: "edf-buttons" }, ...controls, line),
-    make("div", { class: "edf-knobs" }, ...turning),
+    make("div", { class: "edf-buttons" }, ...buttons(model, kernel.ask), line),
+    make("div", { class: "edf-knobs" }, ...knobs(model)),
     make("div", {}, numbers.list, curves.canvas, make("p", { text: "Thin: the loss of each batch. Thick: smoothed." })),
     make("div", {}, digits.canvas, make("p", { text: "Test digits. ✓ right, ✗ wrong: the net's answer (the true digit)." })));
   el.classList.add("edf-figure");
@@ -235,12 +240,8 @@ function render({ model, el }) {
     }
     ask();
   });
-  whenKernelGone(model, el, () => {
-    line.textContent = "The kernel is gone: run the cell again.";
-    for (const each of desk.querySelectorAll("button, input")) each.disabled = true;
-  });
   ask();
-  return stop;
+  return () => { stop(); kernel.stop(); };
 }
 
 export default { render };

@@ -114,7 +114,7 @@ class TrainingDesk(Figure):
             if time.monotonic() - self._published > FRAME:
                 self._publish()
         self._publish()
-        return self._trouble or self._curve_text
+        return self._trouble or self._describe_knobs() + self._curve_text
 
     def reset(self) -> None:
         """Pause and go back to the start: the net as it was handed in, no steps. The knobs stay."""
@@ -147,9 +147,7 @@ class TrainingDesk(Figure):
         if proposal["value"] and self._trouble:
             raise TraitError(self._trouble)
         if proposal["value"] and (self._loop or running_loop()) is None:
-            raise TraitError(
-                "playing needs a notebook, which goes on meanwhile. Here, call desk.train(steps)."
-            )
+            raise TraitError("playing needs a notebook, which goes on meanwhile. Here, call desk.train(steps).")
         return bool(proposal["value"])
 
     @observe("playing")
@@ -246,14 +244,18 @@ class TrainingDesk(Figure):
         return np.empty(0, int) if predictions is None else predictions[:TILES]
 
     def describe(self) -> str:
-        return " ".join(filter(None, [self._describe_curve(), self._digits_text, self._trouble]))
+        said = self._describe_knobs() + self._describe_curve()
+        return " ".join(filter(None, [said, self._digits_text, self._trouble]))
+
+    def _describe_knobs(self) -> str:
+        return f"Learning rate {self.learning_rate:.3g}, batch size {self.batch_size}. "
 
     def _describe_curve(self) -> str:
         training = self.training
-        done = f"{training.steps} steps ({training.epoch:.1f} epochs), learning rate {self.learning_rate:.3g}"
         loss = "none yet" if training.loss is None else f"{training.loss:.3g} nats"
         accuracy = "none yet" if training.accuracy is None else f"{100 * training.accuracy:.1f} %"
-        return f"{done}, batch size {self.batch_size}: loss {loss}, test accuracy {accuracy}."
+        done = f"{training.steps} steps ({training.epoch:.1f} epochs)"
+        return f"After {done}: loss {loss}, test accuracy {accuracy}."
 
     def _describe_digits(self) -> str:
         shown, labels = self._shown(), self.training.data.y_test[:TILES]
@@ -264,7 +266,7 @@ class TrainingDesk(Figure):
         return f"Of {len(shown)} test digits {len(wrong)} are read wrongly{listed}."
 
     def picture(self) -> Picture:
-        return draw(self.training, "TrainingDesk: " + self._describe_curve(), TILES)
+        return draw(self.training, self._describe_knobs() + self._describe_curve(), TILES)
 
 
 def _between(proposal: Any, low: float, high: float, note: str = "") -> Any:

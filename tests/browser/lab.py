@@ -106,9 +106,7 @@ class Notebook:
 
     def __init__(self, page: Any) -> None:
         self.page = page
-        page.wait_for_function(
-            f"() => window.{NOTEBOOK.replace('.', '?.')}?.context?.sessionContext", timeout=60_000
-        )
+        page.wait_for_function(f"() => window.{NOTEBOOK.replace('.', '?.')}?.context?.sessionContext", timeout=60_000)
         page.evaluate(
             f"async () => {{ const {{context}} = {NOTEBOOK};"
             " await context.ready; await context.sessionContext.ready; }"

@@ -46,9 +46,7 @@ def test_the_digits_are_learned(digits):
 
 def test_a_batch_of_all_examples_is_gradient_descent_at_once(digits):
     seen = []
-    training = Training(
-        edf.Classifier(), digits, step=lambda net, x, labels, rate: float(seen.append(len(x)) or 1)
-    )
+    training = Training(edf.Classifier(), digits, step=lambda net, x, labels, rate: float(seen.append(len(x)) or 1))
     for batch_size in (32, 1437, 1437, 1):
         trained(training, 1, batch_size=batch_size)
     assert seen == [32, 1437, 1437, 1]
@@ -56,9 +54,7 @@ def test_a_batch_of_all_examples_is_gradient_descent_at_once(digits):
 
 def test_a_step_is_taken_with_the_learning_rate_it_is_given(digits):
     rates = []
-    training = Training(
-        edf.Classifier(), digits, step=lambda net, x, labels, rate: float(rates.append(rate) or 1)
-    )
+    training = Training(edf.Classifier(), digits, step=lambda net, x, labels, rate: float(rates.append(rate) or 1))
     for rate in (0.5, 0.01):
         trained(training, 1, learning_rate=rate)
     assert rates == [0.5, 0.01]

@@ -88,12 +88,10 @@ def test_train_takes_the_steps_shows_them_and_says_the_outcome(desk):
     outcome = desk.train(300)
     assert desk.steps == 300
     assert desk.epoch == pytest.approx(300 / 45, rel=0.01)
-    assert desk.test_accuracy == desk.training.net.accuracy(
-        desk.training.data.x_test, desk.training.data.y_test
-    )
+    assert desk.test_accuracy == desk.training.net.accuracy(desk.training.data.x_test, desk.training.data.y_test)
     assert len(curve(desk)) == 300
     assert curve(desk)[-1, 1] == pytest.approx(desk.loss)
-    assert outcome.startswith("300 steps (6.7 epochs), learning rate 0.5, batch size 32: loss 0.")
+    assert outcome.startswith("Learning rate 0.5, batch size 32. After 300 steps (6.7 epochs): loss 0.")
 
 
 def test_what_is_sent_stays_small_however_long_one_trains():
@@ -354,17 +352,13 @@ def test_an_exported_page_shows_the_picture():
 
     notebook = new_notebook(
         cells=[
-            new_code_cell(
-                "from edf_course.explore import TrainingDesk\ndesk = TrainingDesk()\ndesk.train(20)\ndesk"
-            ),
+            new_code_cell("from edf_course.explore import TrainingDesk\ndesk = TrainingDesk()\ndesk.train(20)\ndesk"),
             new_code_cell("desk.playing = True"),  # a notebook that is run from end to end ends all the same
         ]
     )
     NotebookClient(notebook, timeout=60, store_widget_state=False).execute()
     nbformat.validate(notebook)
-    pages = {
-        name: HTMLExporter(template_name=name).from_notebook_node(notebook)[0] for name in ("lab", "classic")
-    }
+    pages = {name: HTMLExporter(template_name=name).from_notebook_node(notebook)[0] for name in ("lab", "classic")}
     shown = {
         name: re.findall(r'<img[^>]*src="data:image/png;base64,[^"]{5000,}"[^>]*>', page)
         for name, page in pages.items()
