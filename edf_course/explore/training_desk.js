@@ -47,7 +47,7 @@ function buttons(model, ask) {
     model.save_changes();
     ask();
   });
-  const rename = () => (model.get("playing") ? play.rename("❚❚", "Pause") : play.rename("▶", "Play"));
+  const rename = () => (model.get("playing") ? play.rename("❙❙", "Pause") : play.rename("▶", "Play"));
   model.on("change:playing", rename);
   rename();
   const request = (what) => () => { model.send({ do: what }); ask(); };

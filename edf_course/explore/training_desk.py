@@ -113,7 +113,7 @@ class TrainingDesk(Figure):
                 break
             if time.monotonic() - self._published > FRAME:
                 self._publish()
-        self._publish()
+        self._publish(self.message if self.playing else f"Paused at step {self.training.steps}.")
         return self._trouble or self._describe_knobs() + self._curve_text
 
     def reset(self) -> None:

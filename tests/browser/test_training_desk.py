@@ -89,6 +89,7 @@ def test_play_turn_pause_step_reset(open_desk, page):
     assert kernel_reaches(notebook, "desk.batch_size", "1") == "1"
     assert notebook.kernel("desk.playing") == "True"
     wait_for_step(page, shown_step(page) + 20)
+    screenshot(page.locator(FIGURE), "training desk playing")
 
     button(page, "Pause").click()
     button(page, "Play").wait_for()

@@ -87,6 +87,7 @@ def test_readings_cannot_be_set(desk):
 def test_train_takes_the_steps_shows_them_and_says_the_outcome(desk):
     outcome = desk.train(300)
     assert desk.steps == 300
+    assert desk.message == "Paused at step 300."
     assert desk.epoch == pytest.approx(300 / 45, rel=0.01)
     assert desk.test_accuracy == desk.training.net.accuracy(desk.training.data.x_test, desk.training.data.y_test)
     assert len(curve(desk)) == 300
