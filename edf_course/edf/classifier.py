@@ -11,7 +11,7 @@ import numpy as np
 from edf_course.edf.graph import Graph, Input
 from edf_course.edf.losses import CrossEntropy
 from edf_course.edf.mlp import MLP, AffineParams
-from edf_course.edf.nodes import Sigmoid, Softmax
+from edf_course.edf.nodes import Sigmoid, Softmax, require_same_shape
 
 
 class Classifier:
@@ -37,7 +37,7 @@ class Classifier:
             self.Phi = [AffineParams(n_in, n_out, rng) for n_in, n_out in pairwise(sizes)][::-1]
             self.scores = MLP(self.Phi, self.x, activation)
             self.loss = CrossEntropy(self.scores, self.y)
-        with Graph() as self._to_probabilities:
+        with Graph():  # apart, so that training does not compute it
             self.q = Softmax(self.scores)
 
     def step(self, x: np.ndarray, labels: np.ndarray, learning_rate: float) -> float:
@@ -53,18 +53,20 @@ class Classifier:
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return each class's probability: x (B, n_in) -> (B, n_classes)."""
-        self.x.value, self.y.value = x, np.zeros(len(x), dtype=int)
-        self.graph.forward()
-        self._to_probabilities.forward()
-        return np.array(self.q.value)
+        self.x.value = x
+        for c in [*self.graph.CompNodes[:-1], self.q]:  # all but the loss, which needs labels
+            c.forward()
+        return self.q.value
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the most probable class: x (B, n_in) -> (B,) integers."""
         return self.probabilities(x).argmax(axis=1)
 
     def accuracy(self, x: np.ndarray, labels: np.ndarray) -> float:
-        """Return the share of examples, 0 to 1, whose most probable class is the right one."""
-        return float((self.predict(x) == labels).mean())
+        """Return the share of examples, 0 to 1, whose most probable class is the right one; labels (B,)."""
+        found = self.predict(x)
+        require_same_shape("Classifier.accuracy", prediction=found, labels=np.asarray(labels))
+        return float((found == labels).mean())
 
     def mean_loss(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Return the mean loss, in nats, without a step."""

@@ -19,6 +19,7 @@ from edf_course.edf.errors import DataError, GraphError, NotComputed, ShapeError
 
 BLOCK = 2**15  # entries that SGD updates at once: 256 KB of float64
 
+
 class Graph:
     """One computation graph: its computed nodes and its parameters, in order of creation.
 
@@ -50,7 +51,8 @@ class Graph:
         Source: EDF slides, "The Core of EDF".
         """
         check_loss(loss, self)
-        for c in [*self.CompNodes, *self.Parameters]:
+        nodes: list[Any] = [*self.CompNodes, *self.Parameters]
+        for c in nodes:
             c.grad = 0  # 0 + array = array: the first addgrad brings the shape
         loss.grad = np.ones(loss.value.shape, loss.value.dtype)  # d loss[b] / d loss[b] = 1
         for c in reversed(self.CompNodes):
@@ -64,12 +66,13 @@ class Graph:
     def sgd(self, learning_rate: float) -> None:
         """Move each parameter against its gradient: p.value -= learning_rate * p.grad.
 
-        Raises: GraphError where `backward` has not run.
+        Raises: GraphError where `backward` has not run; DataError where a value was replaced by integers.
         Source: EDF slides, "The Core of EDF" (there the learning rate is called eta).
         """
         for p in self.Parameters:
             if p.grad is None:
                 raise GraphError("SGD: there are no gradients yet; call Forward() and Backward(loss) first.")
+            p.value = floats_only(p.value)
         for p in self.Parameters:
             if p.value.size <= BLOCK:
                 p.value -= learning_rate * p.grad
@@ -108,7 +111,7 @@ class Input:
 
     needs_grad = False
 
-    def __init__(self, value: Any = None, name: str = "x") -> None:
+    def __init__(self, value: Any = None, name: str = "Input") -> None:
         self.name = name
         self.reads_floats = False
         if value is not None:
@@ -120,7 +123,7 @@ class Input:
         try:
             return self._value
         except AttributeError:
-            raise NotComputed(f"The Input {self.name} has no value yet: set {self.name}.value = array.") from None
+            raise NotComputed(f"{self.name} has no value yet: set its .value = array before Forward().") from None
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -128,24 +131,27 @@ class Input:
         if value.ndim == 0 or value.size == 0:
             raise DataError(f"{self.name}.value needs a batch of examples, (B, ...), but has shape {value.shape}.")
         if value.dtype.kind not in "biuf":
-            raise DataError(f"{self.name}.value must hold numbers, not {value.dtype}.")
-        if value.dtype.kind == "f" and not np.isfinite(value.sum()) and not np.isfinite(value).all():
+            raise DataError(f"{self.name}.value must hold real numbers, not {value.dtype}.")
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise DataError(f"{self.name}.value holds {first_bad_entry(value)}: clean the data first.")
-        self._value = value
         if self.reads_floats:
-            self.require_floats()
+            self._refuse_integers(value)
+        self._value = value
 
     def require_floats(self) -> None:
         """Note that a node computes with this input, so that integers are refused from now on.
 
         Unsigned integers would wrap around in -x, and integer results would be cut off: better an error than that.
         """
+        if hasattr(self, "_value"):
+            self._refuse_integers(self._value)
         self.reads_floats = True
-        dtype = getattr(self, "_value", np.empty(0)).dtype
-        if dtype.kind != "f":
+
+    def _refuse_integers(self, value: np.ndarray) -> None:
+        if value.dtype.kind != "f":
             raise DataError(
-                f"{self.name}.value holds integers ({dtype}), but the nodes that read it compute with floats: "
-                f"set {self.name}.value = array.astype(float)."
+                f"{self.name}.value holds integers ({value.dtype}), but the nodes that read it compute with floats: "
+                "set .value = array.astype(float)."
             )
 
     def addgrad(self, delta: Any) -> None:
@@ -178,12 +184,13 @@ class CompNode:
 
         Raises: ShapeError where the shapes differ.
         """
-        if np.shape(delta) != self.value.shape:
+        if np.shape(delta) != np.shape(self.value):
             raise ShapeError(
-                f"addgrad: {type(self).__name__}.value has shape {self.value.shape}, so its gradient has that shape "
-                f"too, but the one that was handed over has {np.shape(delta)}."
+                f"addgrad: {type(self).__name__}.value has shape {np.shape(self.value)}, so its gradient has that "
+                f"shape too, but the one that was handed over has {np.shape(delta)}."
             )
-        self.grad = self.grad + delta if type(self.grad) is not int else np.array(delta)
+        # Always an array of its own: who handed delta over may go on to write into it.
+        self.grad = np.array(delta) if nothing_yet(self.grad) else self.grad + delta
 
     def __getattr__(self, name: str) -> Any:
         if name == "value":  # reached only while there is none
@@ -191,7 +198,8 @@ class CompNode:
                 f"{type(self).__name__} has no value yet: call Forward() first. (If you did: does its __init__ call "
                 "super().__init__(), and does its forward set self.value?)"
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        message = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=self)
 
 
 class Parameter:
@@ -205,11 +213,7 @@ class Parameter:
     grad: Any = None
 
     def __init__(self, value: Any) -> None:
-        value = np.array(value)
-        if value.dtype.kind != "f":
-            raise DataError(
-                f"Parameter: {value.dtype} values cannot take small steps; give floats: array.astype(float)."
-            )
+        value = floats_only(np.array(value))
         if not np.isfinite(value).all():
             raise DataError(f"Parameter: the value holds {first_bad_entry(value)}.")
         self.value = value
@@ -238,7 +242,20 @@ class Parameter:
             raise ShapeError(
                 f"Parameter.addgrad_mean: the value has shape {self.value.shape}, the gradient {np.shape(gradient)}."
             )
-        self.grad = gradient if type(self.grad) is int else self.grad + gradient
+        self.grad = gradient if nothing_yet(self.grad) else self.grad + gradient
+
+
+def nothing_yet(grad: Any) -> bool:
+    """Say whether no gradient was added since `Backward` began (the number 0), or ever (None)."""
+    return grad is None or type(grad) is int
+
+
+def floats_only(value: Any) -> np.ndarray:
+    """Return a parameter's value as an array, or raise DataError where it does not hold floats."""
+    value = np.asarray(value)
+    if value.dtype.kind != "f":
+        raise DataError(f"Parameter: {value.dtype} values cannot take small steps; give floats: array.astype(float).")
+    return value
 
 
 def check_loss(loss: Any, graph: Graph) -> None:

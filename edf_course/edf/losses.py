@@ -15,7 +15,8 @@ class LogLoss(CompNode):
     """How surprising the right class is: value[b] = -log q[b, y[b]].
 
     Shapes: probabilities q (B, n), labels y (B,) in 0 ... n-1 -> (B,), in nats.
-    Backward: q.grad[b, y[b]] = -grad[b] / q[b, y[b]], all other entries 0.
+    Backward: q.grad[b, y[b]] = -grad[b] / q[b, y[b]], all other entries 0. Where q[b, y[b]] is 0 the loss is infinite,
+    and so is its slope, with NumPy's warnings; `CrossEntropy` of the scores stays finite.
     Raises: DataError for labels that are no whole numbers, or out of range; ShapeError for other shapes.
     Source: EDF slides, "MLP in EDF".
     """
@@ -52,17 +53,17 @@ class CrossEntropy(CompNode):
 
     def forward(self) -> None:
         labels = class_labels("CrossEntropy", self.y.value, self.scores.value)
-        self.at = labels, np.arange(len(labels))  # where the right class of each example stands in (n, B)
         shifted = self.scores.value.T.copy()  # (n, B): NumPy is fastest at sums over the first axis
+        self.at = labels * len(labels) + np.arange(len(labels))  # where in it the right class of each example stands
         shifted -= shifted.max(axis=0)  # largest exponent 0: no overflow
         exponentials = np.exp(shifted)
         total = exponentials.sum(axis=0)  # (B,)
         self.q = exponentials / total  # (n, B)
-        self.value = np.log(total) - shifted[self.at]
+        self.value = np.log(total) - shifted.take(self.at)
 
     def backward(self) -> None:
         delta = self.q.copy()
-        delta[self.at] -= 1.0
+        delta.reshape(-1)[self.at] -= 1.0
         delta *= self.grad  # (n, B)
         self.scores.addgrad(delta.T)
 
@@ -85,7 +86,7 @@ class SquaredError(CompNode):
         self.value = (self.error**2).reshape(len(self.error), -1).sum(axis=1)
 
     def backward(self) -> None:
-        grad = self.grad.reshape(-1, *[1] * (self.error.ndim - 1))  # (B, 1, ...)
+        grad = np.reshape(self.grad, (-1,) + (1,) * (self.error.ndim - 1))  # (B, 1, ...)
         delta = 2.0 * grad * self.error
         self.p.addgrad(delta)
         self.t.addgrad(-delta)
@@ -96,23 +97,21 @@ def class_labels(node: str, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     Raises: DataError or ShapeError, naming the entry, where they cannot.
     """
-    y = np.asarray(y)
+    n = scores.shape[-1]
     if scores.ndim != 2 or y.shape != scores.shape[:1]:
         raise ShapeError(
             f"{node}: one label for each row is needed, so shapes (B, n) and (B,), but they are {scores.shape} and "
             f"{y.shape}."
         )
-    if y.dtype.kind not in "iu":
-        whole = y.astype(int)
-        if not np.array_equal(whole, y):
-            raise DataError(
-                f"{node}: labels are class numbers, 0 to {scores.shape[1] - 1}, but y holds {y.dtype} such as {y[whole != y][0]}."
-            )
-        y = whole
-    if y.min() < 0 or y.max() >= scores.shape[1]:
-        at = int(np.argmax((y < 0) | (y >= scores.shape[1])))
+    labels = y.astype(np.intp, copy=False)
+    if y.dtype.kind not in "iu" and not np.array_equal(labels, y):
+        at = int(np.argmax(labels != y))
         raise DataError(
-            f"{node}: label {y[at]} of example {at} is out of range: {scores.shape[1]} classes have labels 0 to "
-            f"{scores.shape[1] - 1}."
+            f"{node}: labels are class numbers, whole numbers from 0 to {n - 1}, but that of example {at} is {y[at]}."
         )
-    return y
+    if labels.astype(np.uintp).max() >= n:  # unsigned, a negative label is a very large one
+        at = int(np.argmax((labels < 0) | (labels >= n)))
+        raise DataError(
+            f"{node}: label {labels[at]} of example {at} is out of range: {n} classes have labels 0 to {n - 1}."
+        )
+    return labels

@@ -6,6 +6,7 @@ Source: EDF slides, "MLP in EDF" and "Procedures in EDF".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def MLP(Phi: Sequence[Any], x: Any, activation: Callable[[Any], Any] = Sigmoid) 
     Raises: ShapeError where two neighbours do not fit, with a word on the order.
     Source: EDF slides, "Procedures in EDF".
     """
-    for later, earlier in zip(Phi, Phi[1:], strict=False):
+    for later, earlier in pairwise(Phi):
         if later.w.value.shape[0] != earlier.w.value.shape[1]:
             raise ShapeError(
                 f"MLP: a layer {earlier.w.value.shape} cannot feed a layer {later.w.value.shape}. Phi runs from the "

@@ -6,11 +6,12 @@ product: it turns `self.grad`, how the loss changes with y, into how the loss ch
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from edf_course.edf.errors import ShapeError
+from edf_course.edf.errors import GraphError, ShapeError, describe
 from edf_course.edf.graph import CompNode, as_operand
 
 
@@ -19,13 +20,18 @@ class Affine(CompNode):
 
     Shapes: x (B, n), Phi.w (n, m), Phi.b (m,) -> y (B, m).
     Backward: x.grad = y.grad Wᵀ, W.grad = xᵀ y.grad / B, C.grad = -(mean of y.grad over the batch).
-    Raises: ShapeError where x has not as many columns as W has rows.
+    Raises: GraphError where Phi is no package with .w and .b; ShapeError where x, W and C do not fit.
     Source: EDF slides, "The Affine Class"; W.grad is its "???" (there an outer product for each example, which needs B
     times the memory; the product of matrices sums over the batch on the way).
     """
 
     def __init__(self, Phi: Any, x: Any) -> None:
         super().__init__()
+        if not (hasattr(Phi, "w") and hasattr(Phi, "b")):
+            raise GraphError(
+                f"Affine(Phi, x): Phi is a package with parameters .w and .b, such as AffineParams(n_in, n_out), but "
+                f"this is {describe(Phi)}."
+            )
         self.Phi = Phi
         self.x = as_operand(x)
 
@@ -34,16 +40,18 @@ class Affine(CompNode):
         if x.ndim != 2 or x.shape[1] != W.shape[0]:
             columns = f"{x.shape[1]} columns" if x.ndim == 2 else f"shape {x.shape}, not (B, n),"
             raise ShapeError(f"Affine: x has {columns} but W has {W.shape[0]} rows (x {x.shape}, W {W.shape}).")
+        if C.shape != W.shape[1:]:
+            raise ShapeError(f"Affine: W has {W.shape[1]} columns, so b has shape {W.shape[1:]}, but it has {C.shape}.")
         self.value = x @ W  # (B, m)
         self.value -= C
 
     def backward(self) -> None:
         x, g = self.x.value, self.grad
-        if self.x.needs_grad:
+        if getattr(self.x, "needs_grad", True):  # an Input would throw it away
             self.x.addgrad(g @ self.Phi.w.value.T)  # (B, n)
         share = g * (1.0 / len(g))  # each example's share of the mean
         self.Phi.w.addgrad_mean(x.T @ share)  # (n, m)
-        self.Phi.b.addgrad_mean(np.full(len(g), -1.0, g.dtype) @ share)  # (m,), faster than -share.sum(axis=0)
+        self.Phi.b.addgrad_mean(minus_ones(len(g), g.dtype) @ share)  # (m,), faster than -share.sum(axis=0)
 
 
 class Sigmoid(CompNode):
@@ -129,6 +137,7 @@ class Softmax(CompNode):
 
     Shapes: x (B, ..., n) -> y (B, ..., n).
     Backward: x.grad = Jᵀ y.grad with J = diag(y) - y yᵀ for each row.
+    Raises: ShapeError where x has no features beside the batch, shape (B,).
     Source: EDF slides, "MLP in EDF".
     """
 
@@ -137,7 +146,10 @@ class Softmax(CompNode):
         self.x = as_operand(x)
 
     def forward(self) -> None:
-        shifted = np.exp(self.x.value - self.x.value.max(axis=-1, keepdims=True))  # largest exponent 0: no overflow
+        x = self.x.value
+        if x.ndim < 2:
+            raise ShapeError(f"Softmax: x needs a batch and scores, (B, n), but has shape {x.shape}.")
+        shifted = np.exp(x - x.max(axis=-1, keepdims=True))  # largest exponent 0: no overflow
         self.value = shifted / shifted.sum(axis=-1, keepdims=True)
 
     def backward(self) -> None:
@@ -195,6 +207,14 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
         np.exp(y, out=y)
     y += 1.0
     return np.divide(1.0, y, out=y)
+
+
+@lru_cache(maxsize=16)
+def minus_ones(n: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return n times -1: `minus_ones(B, dtype) @ g` is -g.sum(axis=0), by BLAS. Made once, so read-only."""
+    row = np.full(n, -1.0, dtype)
+    row.flags.writeable = False
+    return row
 
 
 def require_same_shape(node: str, **values: np.ndarray) -> None:
