@@ -14,7 +14,7 @@ Source: notes on the micrograd video; micrograd 0.1.0. Corrected: local slopes a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import count
 from numbers import Real
 from typing import Any
@@ -213,22 +213,19 @@ def topological_order(root: Any) -> list[Any]:
     """Return the nodes that lead to `root`, each once: operands before what was made from them, `root` last.
 
     Reads `_prev` only, so any graph of nodes will do. Nodes are told apart by identity, not by what they hold. It walks
-    as the recursive depth-first search does, with the half-done nodes in a list instead of on Python's call stack.
+    as the recursive depth-first search does, but keeps what is half done in a list instead of on Python's call stack.
     Source: notes on the micrograd video, "reversed topological sort".
     """
     order: list[Any] = []
-    entered = {id(root)}
-    path: list[tuple[Any, Iterator[Any]]] = [(root, iter(root._prev))]  # nodes, with those operands still to look at
-    while path:
-        node, operands = path[-1]
-        for operand in operands:
-            if id(operand) not in entered:
-                entered.add(id(operand))
-                path.append((operand, iter(operand._prev)))
-                break
-        else:
-            order.append(node)
-            path.pop()
+    entered = set()
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node is None:  # a mark: everything that leads to the node below it is in the order
+            order.append(pending.pop())
+        elif id(node) not in entered:
+            entered.add(id(node))
+            pending += (node, None, *reversed(tuple(node._prev)))
     return order
 
 
