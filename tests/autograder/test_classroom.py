@@ -79,6 +79,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Ite
         classroom.gather(course, MINI, folder)
         _tag_everything(course, "tagged")
         _copy_a_cell(course, "copied_a_cell")
+        _save_in_an_old_format(course, "old_format")
         for student, name in (
             ("renamed", "answers.ipynb"),
             ("empty_file", f"{MINI}.ipynb"),
@@ -112,6 +113,17 @@ def _copy_a_cell(course: Course, student: str) -> None:
     nbformat.write(notebook, path)
 
 
+def _save_in_an_old_format(course: Course, student: str) -> None:
+    """Right work without a hand-in cell, as a tool saves it that knows no cell ids (format 4.4)."""
+    notebook = nbformat.read(course.notebook("submitted", MINI, "lost_a_hand_in"), as_version=4)
+    notebook.nbformat_minor = 4
+    for cell in notebook.cells:
+        del cell["id"]
+    path = course.notebook("submitted", MINI, student)
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
 @pytest.mark.parametrize(
     ("student", "points"),
     [
@@ -127,6 +139,7 @@ def _copy_a_cell(course: Course, student: str) -> None:
         ("trained", (SIGMOID, GATE)),
         ("tagged", (1, GATE)),
         ("copied_a_cell", (SIGMOID, GATE)),
+        ("old_format", (SIGMOID, GATE)),
     ],
 )
 def test_each_gets_what_the_work_deserves(
