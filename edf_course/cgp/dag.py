@@ -1,4 +1,4 @@
-"""A directed acyclic graph of expressions: values and partial derivatives on the way forward, gradients on the way back.
+"""A directed acyclic graph of expressions: values and direct partials on the way forward, gradients on the way back.
 
 Forward, each node computes its value and its *direct* partials, by the names in its own expression. Backward, a
 derivative starts at each output and every node hands it to what it depends on, times the partial on that arc; what
@@ -28,7 +28,9 @@ class DAG:
 
     Attributes: `expressions` (node -> Exp), `order` (computed nodes, each after what it depends on), `inputs` (the
     independent variables), `outputs`, `parameters`, `variables` (all nodes), each in order of appearance; `depends_on`
-    (node -> the nodes it is computed from) and `leads_to` (node -> the nodes computed from it).
+    (node -> the nodes it is computed from) and `leads_to` (node -> the nodes computed from it); `arcs`, (node,
+    variable, parameter) for each parameter of each term, the variable being the first of the term, '' if it has none;
+    and `arc_of` ((node, parameter) -> variable), the first of those arcs.
     Raises: ExpressionError; GraphError for a node defined twice, a cycle, or an output that no expression defines.
     Source: Kak, slides 42-43 (the two tables), 44 (outputs that nobody named are those that lead nowhere).
     """
@@ -54,6 +56,8 @@ class DAG:
         for node, sources in self.depends_on.items():
             for source in sources:
                 self.leads_to[source].append(node)
+        self.arcs = self._arcs()
+        self.arc_of = {(node, p): variable for node, variable, p in reversed(self.arcs)}
         self.order = self._sort()
         self.outputs = list(outputs) if outputs else [v for v in self.order if not self.leads_to[v]]
         for v in self.outputs:
@@ -176,14 +180,20 @@ class DAG:
             elif path[-1] in self.expressions:
                 unfinished += [[*path, source] for source in reversed(self.expressions[path[-1]].names)]
 
-    def partials_by_term(self, node: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-        """Yield (variable, parameter, partial by the parameter) for each term of a node's expression.
+    def columns(self) -> list[list[str]]:
+        """Return all variables in columns, to draw them: inputs first, each node right of all that it depends on."""
+        column = dict.fromkeys(self.inputs, 0)
+        for node in self.order:
+            column[node] = 1 + max((column[source] for source in self.depends_on[node]), default=0)
+        return [[v for v in self.variables if column[v] == i] for i in sorted(set(column.values()))]
 
-        The variable is the first of the term ('' where it has none): so the published tables name an arc's parameter.
-        """
-        for names, partials in Formula.read(self.expressions[node].body).partials_by_term(values):
-            variable = next((name for name in names if name[0] == "x"), "")
-            yield from ((variable, name, d) for name, d in partials.items() if name[0] != "x")
+    def _arcs(self) -> list[tuple[str, str, str]]:
+        found = []
+        for node, exp in self.expressions.items():
+            for names in Formula.read(exp.body).term_names:
+                variable = next((name for name in names if name[0] == "x"), "")
+                found += [(node, variable, name) for name in names if name[0] != "x"]
+        return found
 
     def _given(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Values:
         for kind, names, given in (("input", self.inputs, inputs), ("parameter", self.parameters, parameters)):

@@ -92,7 +92,7 @@ def parse(text: str) -> Exp:
 
 
 class Formula:
-    """The right-hand side of an expression, read once; `names` are its names in order."""
+    """The right-hand side of an expression, read once: `names` in order, and `term_names` for each term of the sum."""
 
     def __init__(self, body: str, text: str | None = None, start: int = 0) -> None:
         source, self.names = _to_python(body, text or body, start)
@@ -106,6 +106,7 @@ class Formula:
             raise ExpressionError(what, text or body, start)
         self._trees = _terms(tree)
         self._terms = _signed_rules(self._trees, self.names)
+        self.term_names = [_names_in(term, self.names) for _, term in self._trees]
 
     @staticmethod
     @lru_cache(maxsize=4096)
@@ -121,14 +122,8 @@ class Formula:
         values = self._numbers(values)
         return _add_duals([term(values) for term in self._terms])
 
-    def partials_by_term(self, values: Mapping[str, Any]) -> Iterator[tuple[list[str], Partials]]:
-        """Yield for each term of the sum its names, in order, and its partial derivatives."""
-        values = self._numbers(values)
-        names = (_names_in(tree, self.names) for _, tree in self._trees)
-        return zip(names, (term(values)[1] for term in self._terms), strict=True)
-
     def products(self) -> Iterator[tuple[float, list[str]]]:
-        """Yield for each term its factor and its names; the factor is nan where it is no product of names and numbers."""
+        """Yield for each term its factor and its names; nan as factor where it is no product of names and numbers."""
         return (_product(term, self.names, float(sign)) for sign, term in self._trees)
 
     def _numbers(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Still pictures: graphs, and how a training went."""

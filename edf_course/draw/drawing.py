@@ -1,0 +1,72 @@
+"""What every still picture is: a matplotlib figure, and its content in words for those who cannot see it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; none of them carries a meaning alone.
+BLUE, SKY, GREEN, ORANGE, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
+PURPLE, BLACK, GREY = "#CC79A7", "#1A1A1A", "#555555"
+PAPER = "white"  # opaque, so that a picture reads the same on a dark page
+FONT = "DejaVu Sans"  # comes with matplotlib: what was measured is what is drawn
+DPI = 100  # of the picture on the page; the file has twice as many, for sharp screens
+
+
+class Drawing:
+    """A still picture for a notebook: displayed as an image with its alternative text.
+
+    Attributes: `figure` (a matplotlib Figure that belongs to no window; `figure.savefig(path)` keeps it), `text` (the
+    same in words).
+    """
+
+    def __init__(self, figure: Figure, text: str) -> None:
+        self.figure = figure
+        self.text = text
+
+    def png(self) -> bytes:
+        """Return the picture as a PNG file."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi=2 * DPI, facecolor=PAPER, metadata={"Description": self.text})
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the text, the PNG, and HTML around it: JupyterLab shows no alternative text of a bare PNG."""
+        png = base64.b64encode(self.png()).decode("ascii")
+        width, height = (round(DPI * inches) for inches in self.figure.get_size_inches())
+        image = f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.text)}" width="{width}">'
+        data = {"text/plain": self.text, "text/html": image, "image/png": png}
+        return data, {"image/png": {"alt": self.text, "width": width, "height": height}}
+
+
+def short(value: float) -> str:
+    """Write a number in at most four significant digits, with a real minus: −0.7071, 12, 1.2e−05, nan."""
+    value = float(value)
+    if not math.isfinite(value):
+        return str(value).replace("-", "−")
+    return f"{value + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of -0
+
+
+def summary(array: Any, mean: bool = False) -> str:
+    """Write an array in a few characters: the number, up to four of them, "all 1", or its mean or root mean square."""
+    entries = np.asarray(array, dtype=float).ravel()
+    if entries.size == 1:
+        return short(entries[0])
+    if mean and entries.size:
+        return f"mean {short(entries.mean())}"
+    if entries.size and (entries == entries[0]).all():
+        return f"all {short(entries[0])}"
+    if entries.size <= 4:
+        return "[" + ", ".join(f"{e:.3g}".replace("-", "−") for e in entries) + "]"
+    return f"rms {short(np.sqrt(np.mean(entries**2)))}"
