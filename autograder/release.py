@@ -187,7 +187,9 @@ def drift(course: Course, lecture: str) -> list[str]:
 def errors_of_a_run(notebook: Path, timeout: int = 120) -> list[str]:
     """Run a notebook from top to bottom, as Run All does; the cells that end in an error, a sentence each."""
     ran = _read(notebook)
-    client = NotebookClient(ran, timeout=timeout, allow_errors=True, kernel_name=KERNELSPEC["name"])
+    quiet = ["--log-level=ERROR"]
+    name = KERNELSPEC["name"]
+    client = NotebookClient(ran, timeout=timeout, allow_errors=True, kernel_name=name, extra_arguments=quiet)
     client.execute(cwd=str(notebook.parent))
     return [
         f"The cell {cell.id} ends in {output.ename}: {output.evalue}"
