@@ -86,7 +86,8 @@ def verify(
         weights = network.weights(dict(zip(network.parameters, weights_flat, strict=True)))
         passed = network.forward(x, weights, by_hand)
         errors = wanted - passed.values[-1]
-        by_weight, by_bias = network.gradient(passed, weights, errors)
+        by_matrix, by_bias = network.gradient(passed, weights, errors)
+        by_weight = network.by_weight(by_matrix)
 
         loss = mean_loss(model, x, wanted)
         optimizer.zero_grad()
