@@ -97,7 +97,7 @@ $(READY): pyproject.toml autograder/pyproject.toml constraints.txt
 	  echo "Making .venv; this takes some minutes the first time."; \
 	  "$$python" -m venv --clear .venv || exit 1; \
 	fi; \
-	{ $(BIN)/python -m pip install -q -c constraints.txt hatchling && \
+	{ $(BIN)/python -m pip install -q -c constraints.txt hatchling setuptools && \
 	  { [ -z "$(TORCH_INDEX)" ] || $(BIN)/python -m pip install --no-deps -c constraints.txt --index-url "$(TORCH_INDEX)" torch; } && \
 	  $(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]' -e autograder; \
 	} || { \

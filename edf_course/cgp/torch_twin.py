@@ -44,7 +44,7 @@ def twin(network: Network, parameters: Mapping[str, float], biases: Sequence[Seq
         linear = nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(W))
-            linear.bias.copy_(torch.tensor(b))
+            linear.bias.copy_(torch.tensor(b, dtype=torch.float64))
         modules += [linear, _TORCH[activation]()]
     return nn.Sequential(*modules)
 
