@@ -59,7 +59,7 @@ formgrader: $(READY)  ## Open nbgrader's formgrader, for instructors.
 
 .PHONY: bench
 bench: $(READY)  ## Measure speed and memory, and print the table.
-	$(BIN)/python -m pytest tests/benchmarks -s $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 .PHONY: constraints
 constraints: $(READY)  ## Choose the newest versions of all packages and pin them in constraints.txt.
