@@ -51,11 +51,14 @@ class Drawing:
 
 
 def short(value: float) -> str:
-    """Write a number in at most four significant digits, with a real minus: −0.7071, 12, 1.2e−05, nan."""
-    value = float(value)
-    if not math.isfinite(value):
-        return str(value).replace("-", "−")
-    return f"{value + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of -0
+    """Write a number in at most four significant digits, with a real minus: −0.7071, 12, 1.2e−5, nan."""
+    value = float(value) + 0.0  # makes 0 of -0
+    plain = value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value)
+    text = f"{value:.4g}" if plain else f"{value:.3g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", "−")
 
 
 def summary(array: Any, mean: bool = False) -> str:
@@ -68,5 +71,5 @@ def summary(array: Any, mean: bool = False) -> str:
     if entries.size and (entries == entries[0]).all():
         return f"all {short(entries[0])}"
     if entries.size <= 4:
-        return "[" + ", ".join(f"{e:.3g}".replace("-", "−") for e in entries) + "]"
+        return "[" + ", ".join(short(float(f"{e:.3g}")) for e in entries) + "]"
     return f"rms {short(np.sqrt(np.mean(entries**2)))}"

@@ -1,8 +1,9 @@
 """Places for boxes and arrows, in layers: every arrow goes forward, few cross, and none runs through a box.
 
 Sugiyama, Tagawa and Toda's way (1981), in four steps: each box gets a layer; an arrow that passes over layers gets a
-bend in each; the order within the layers is changed until few arrows cross; then boxes move as near to their neighbours
-as those beside them allow. A label on an arrow is laid out as a small box in a layer between, so that it covers nothing.
+bend in each; the order within the layers is changed until few arrows cross; then boxes move as near to their
+neighbours as those beside them allow. A label on an arrow is laid out as a small box in a layer between, so that it
+covers nothing.
 
 Two directions: "along" counts the layers, "across" runs within one. Lengths are in inches.
 """
@@ -10,6 +11,7 @@ Two directions: "along" counts the layers, "across" runs within one. Lengths are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +25,9 @@ Size = tuple[float, float]  # along, across
 
 
 class Layout(NamedTuple):
-    """Centres (n, 2) of the boxes; `routes`, for each arrow its bends [(along from, along to, across)], over which it
-    runs straight; `labels`, the centre of each arrow's label or None; `size`, the whole (along, across).
+    """Centres (n, 2) of the boxes; `routes`, for each arrow the layers it touches, its ends' included, each as (where
+    the layer starts, where it ends, across): inside them it runs straight along; `labels`, the centre of each arrow's
+    label or None; `size`, the whole (along, across).
     """
 
     centres: np.ndarray
@@ -50,13 +53,17 @@ def layered(sizes: Sequence[Size], edges: Sequence[tuple[int, int]], labels: Seq
             holds_label = label is not None and layer == layer_of[target] - 1
             extents.append(label if holds_label and label is not None else (0.0, 0.0))
         chains.append([*chain, target])
-    links = [(u, v) for chain in chains for u, v in zip(chain, chain[1:], strict=False)]
+    links = [(u, v) for chain in chains for u, v in pairwise(chain)]
     order = order_layers(layer_of, links)
     across = place_across(order, links, extents, len(sizes))
+    straighten(across, order, extents, [chain[1:-1] for chain in chains], len(sizes))
+    across -= min(across[v] - extents[v][1] / 2 for v in range(len(extents)))
     starts, ends = _place_along(order, links, extents, across)
     middle = (starts + ends) / 2
     centres = np.array([(middle[layer_of[i]], across[i]) for i in range(len(extents))])
-    routes = [[(starts[layer_of[v]], ends[layer_of[v]], across[v]) for v in chain[1:-1]] for chain in chains]
+    routes = [
+        [(float(starts[layer_of[v]]), float(ends[layer_of[v]]), float(across[v])) for v in chain] for chain in chains
+    ]
     spots = [
         None if label is None else (float(centres[chain[-2]][0]), float(centres[chain[-2]][1]))
         for chain, label in zip(chains, labels, strict=True)
@@ -168,7 +175,7 @@ def _swap_neighbours(
 
 def _all_crossings(layers: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> int:
     total = 0
-    for layer, following in zip(layers, layers[1:], strict=False):
+    for layer, following in pairwise(layers):
         place = _places(following)
         ends = np.array([place[w] for v in layer for w in sorted(after[v], key=lambda w: place[w])])
         total += int(np.triu(ends[:, None] > ends[None, :]).sum()) if len(ends) else 0
@@ -178,28 +185,25 @@ def _all_crossings(layers: Sequence[Sequence[int]], after: Sequence[Sequence[int
 def place_across(
     order: Sequence[Sequence[int]], links: Sequence[tuple[int, int]], extents: Sequence[Size], n_boxes: int
 ) -> np.ndarray:
-    """Return each box's and bend's place across: near its neighbours' mean, in order, and not nearer than allowed.
+    """Return where each box and bend stands across: near its neighbours' mean, in order, not nearer than allowed.
 
     Long arrows weigh more, so that they run straight. One layer at a time, the sum of squared distances is made as
     small as the order allows (exactly, see `nearest_in_order`), until nothing much moves.
     """
     neighbours: list[list[tuple[int, float]]] = [[] for _ in extents]
     for u, v in links:
-        weight = (1.0, 2.0, 8.0)[(u >= n_boxes) + (v >= n_boxes)]
+        weight = (1.0, 3.0, 30.0)[(u >= n_boxes) + (v >= n_boxes)]
         neighbours[u].append((v, weight))
         neighbours[v].append((u, weight))
     across = np.zeros(len(extents))
     offsets = []
     for layer in order:
-        distance = [
-            (extents[u][1] + extents[v][1]) / 2 + BETWEEN["bend" if u >= n_boxes or v >= n_boxes else "box"]
-            for u, v in zip(layer, layer[1:], strict=False)
-        ]
+        distance = [_apart(u, v, extents, n_boxes) for u, v in pairwise(layer)]
         offsets.append(np.concatenate([[0.0], np.cumsum(distance)]))
         across[layer] = offsets[-1] - offsets[-1].mean()
     for sweep in range(SETTLING):
         for k in range(len(order)) if sweep % 2 == 0 else reversed(range(len(order))):
-            layer = [v for v in order[k]]
+            layer = list(order[k])
             pulls = [sum(w for _, w in neighbours[v]) for v in layer]
             wanted = [
                 sum(w * across[u] for u, w in neighbours[v]) / pull if pull else across[v]
@@ -207,12 +211,40 @@ def place_across(
             ]
             weights = np.array([pull or 1e-3 for pull in pulls])
             across[layer] = nearest_in_order(np.array(wanted) - offsets[k], weights) + offsets[k]
-    lowest = min((across[v] - extents[v][1] / 2 for v in range(len(extents))), default=0.0)
-    return across - lowest
+    return across
+
+
+def straighten(
+    across: np.ndarray,
+    order: Sequence[Sequence[int]],
+    extents: Sequence[Size],
+    bends: Sequence[Sequence[int]],
+    n_boxes: int,
+) -> None:
+    """Bring the bends of each arrow into one line, where their neighbours leave room for it; changes `across`."""
+    beside: dict[int, tuple[int | None, int | None]] = {}
+    for layer in order:
+        for i, v in enumerate(layer):
+            beside[v] = (layer[i - 1] if i > 0 else None, layer[i + 1] if i + 1 < len(layer) else None)
+    for chain in bends:
+        lowest, highest = -np.inf, np.inf
+        for v in chain:
+            previous, following = beside[v]
+            if previous is not None:
+                lowest = max(lowest, across[previous] + _apart(previous, v, extents, n_boxes))
+            if following is not None:
+                highest = min(highest, across[following] - _apart(v, following, extents, n_boxes))
+        if len(chain) > 1 and lowest <= highest:
+            across[list(chain)] = np.clip(across[list(chain)].mean(), lowest, highest)
+
+
+def _apart(u: int, v: int, extents: Sequence[Size], n_boxes: int) -> float:
+    """Return how far the centres of two neighbours in a layer must be apart."""
+    return (extents[u][1] + extents[v][1]) / 2 + BETWEEN["bend" if u >= n_boxes or v >= n_boxes else "box"]
 
 
 def nearest_in_order(wanted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the non-decreasing sequence nearest to `wanted` (weighted squares): pool neighbours that are out of order."""
+    """Return the non-decreasing sequence nearest to `wanted`, in weighted squares: pool what is out of order."""
     pools: list[tuple[float, float, int]] = []  # mean, weight, how many
     for mean, weight, count in zip(wanted, weights, [1] * len(wanted), strict=True):
         while pools and pools[-1][0] > mean:
