@@ -23,7 +23,11 @@ def network(layers: Sequence[Sequence[str]], arcs: Sequence[tuple[str, str, str]
     places = {
         name: (2.0 * x, (len(column) - 1) / 2 - y) for x, column in enumerate(layers) for y, name in enumerate(column)
     }
-    figure, axes = plt.subplots(figsize=(2 + 2 * len(layers), 2 + 0.9 * max(map(len, layers))), layout="constrained")
+    xs, ys = zip(*places.values(), strict=True)
+    room = 0.6 + 0.15 * (max(xs) - min(xs)) * (max(xs) > 2)  # for bent arcs
+    width, height = max(xs) - min(xs) + 1.2, max(ys) - min(ys) + 2 * room
+    figure, axes = plt.subplots(figsize=(width, height + 0.4), layout="constrained")
+    axes.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - room, max(ys) + room), title=title)
     for source, target, label in arcs:
         _arc(axes, places[source], places[target], label)
     for x, column in enumerate(layers):
@@ -31,8 +35,7 @@ def network(layers: Sequence[Sequence[str]], arcs: Sequence[tuple[str, str, str]
         for name in column:
             box = {"boxstyle": "circle,pad=0.5", "facecolor": colour, "edgecolor": "0.3"}
             axes.text(*places[name], name, ha="center", va="center", bbox=box, zorder=3)
-    xs, ys = zip(*places.values(), strict=True)
-    axes.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.8, max(ys) + 0.8), title=title)
+    axes.set_aspect("equal")  # so that a label sits on its bent arc
     axes.set_axis_off()
     show()
     return figure
@@ -64,14 +67,16 @@ def show() -> None:
 
 
 def _arc(axes: Any, start: tuple[float, float], end: tuple[float, float], label: str) -> None:
-    """An arrow with its label a third of the way; one that passes over other columns is bent around them."""
+    """An arrow with its label on it; one that passes other columns is bent around them: one column below, more above."""
     (x0, y0), (x1, y1) = start, end
-    bend = 0.0 if abs(x1 - x0) <= 2.0 else 0.3
+    passed = round((x1 - x0) / 2.0) - 1
+    bend = 0.0 if passed < 1 else 0.4 if passed == 1 else -0.3
     style = {"arrowstyle": "-|>", "color": "0.35", "shrinkA": 16, "shrinkB": 16, "connectionstyle": f"arc3,rad={bend}"}
     axes.annotate("", xy=end, xytext=start, arrowprops=style, zorder=1)
     if label:
-        dx, dy = x1 - x0, y1 - y0
-        # arc3 bends towards (y, -x) of its chord, by at most half of rad times the chord's length
-        x, y = x0 + dx / 3 + bend * dy * 0.44, y0 + dy / 3 - bend * dx * 0.44
+        dx, dy, t = x1 - x0, y1 - y0, 0.4 if bend else 0.33
+        # arc3 is a parabola, pulled by `bend` times the chord turned to the right; t runs along it
+        pull = 2 * t * (1 - t) * bend
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+        x, y = x0 + t * dx + pull * dy, y0 + t * dy - pull * dx
         axes.text(x, y, label, ha="center", va="center", fontsize=9, bbox=box, zorder=2)
