@@ -72,14 +72,17 @@ class Graph:
         for p in self.Parameters:
             if p.grad is None:
                 raise GraphError("SGD: there are no gradients yet; call Forward() and Backward(loss) first.")
-            p.value = floats_only(p.value)
         for p in self.Parameters:
-            if p.value.size <= BLOCK:
-                p.value -= learning_rate * p.grad
-            else:  # the same, some rows at a time: a product as large as p.value would not fit the cache
-                rows = max(1, BLOCK * len(p.value) // p.value.size)
-                for i in range(0, len(p.value), rows):
-                    p.value[i : i + rows] -= learning_rate * p.grad[i : i + rows]
+            try:
+                if p.grad.size <= BLOCK:
+                    p.value -= learning_rate * p.grad
+                else:  # the same, some rows at a time: a product as large as p.value would not fit the cache
+                    rows = max(1, BLOCK * len(p.grad) // p.grad.size)
+                    for i in range(0, len(p.grad), rows):
+                        p.value[i : i + rows] -= learning_rate * p.grad[i : i + rows]
+            except TypeError:
+                floats_only(p.value)  # integers cannot take the step: this says so
+                raise
 
     def clear(self) -> None:
         """Forget all nodes and parameters of this graph."""
@@ -184,13 +187,16 @@ class CompNode:
 
         Raises: ShapeError where the shapes differ.
         """
-        if np.shape(delta) != np.shape(self.value):
+        delta = np.asarray(delta)
+        if delta.shape != self.value.shape:
             raise ShapeError(
-                f"addgrad: {type(self).__name__}.value has shape {np.shape(self.value)}, so its gradient has that "
-                f"shape too, but the one that was handed over has {np.shape(delta)}."
+                f"addgrad: {type(self).__name__}.value has shape {self.value.shape}, so its gradient has that shape "
+                f"too, but the one that was handed over has {delta.shape}."
             )
-        # Always an array of its own: who handed delta over may go on to write into it.
-        self.grad = np.array(delta) if nothing_yet(self.grad) else self.grad + delta
+        if self.grad is None or type(self.grad) is int:  # the first: a copy, for its owner may go on to write into it
+            self.grad = delta.copy("K")
+        else:
+            self.grad = self.grad + delta
 
     def __getattr__(self, name: str) -> Any:
         if name == "value":  # reached only while there is none
@@ -232,22 +238,21 @@ class Parameter:
             raise ShapeError(f"Parameter.addgrad takes a gradient for each example, ({wanted}), but got {shape}.{hint}")
         self.addgrad_mean(np.sum(delta, axis=0) / shape[0])
 
-    def addgrad_mean(self, gradient: np.ndarray) -> None:
+    def addgrad_mean(self, gradient: Any) -> None:
         """Add a gradient that is averaged over the batch already, of the value's shape, e.g. x.T @ y.grad / B.
 
         The first one is kept as it is, not copied (it may be large), so do not write into it afterwards.
         Raises: ShapeError where the shapes differ.
         """
-        if np.shape(gradient) != self.value.shape:
+        gradient = np.asarray(gradient)
+        if gradient.shape != self.value.shape:
             raise ShapeError(
-                f"Parameter.addgrad_mean: the value has shape {self.value.shape}, the gradient {np.shape(gradient)}."
+                f"Parameter.addgrad_mean: the value has shape {self.value.shape}, the gradient {gradient.shape}."
             )
-        self.grad = gradient if nothing_yet(self.grad) else self.grad + gradient
-
-
-def nothing_yet(grad: Any) -> bool:
-    """Say whether no gradient was added since `Backward` began (the number 0), or ever (None)."""
-    return grad is None or type(grad) is int
+        if self.grad is None or type(self.grad) is int:
+            self.grad = gradient
+        else:
+            self.grad = self.grad + gradient
 
 
 def floats_only(value: Any) -> np.ndarray:

@@ -201,8 +201,8 @@ class Mul(CompNode):
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)), in the dtype of x."""
-    y = np.negative(x)
+    """Return 1 / (1 + exp(-x)), in the dtype of x (float64 for integers); one array is made, not four."""
+    y = np.asarray(-1.0 * x)
     with np.errstate(over="ignore"):  # below about -709 exp(-x) is inf, and 1 / inf is 0, as it should be
         np.exp(y, out=y)
     y += 1.0

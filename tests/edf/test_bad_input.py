@@ -263,13 +263,13 @@ def test_an_operand_that_is_no_node_is_named(node, thing, named):
         node(thing)
 
 
-@pytest.mark.parametrize("Phi", [np.ones((3, 2)), edf.Input(), edf.AffineParams, None], ids=str)
+@pytest.mark.parametrize("Phi", [np.ones((3, 2)), edf.Input(), edf.AffineParams, None], ids=lambda v: type(v).__name__)
 def test_affine_wants_a_package_first(Phi):
     with pytest.raises(GraphError, match=says("Affine(Phi, x)", "AffineParams(n_in, n_out)")):
         edf.Affine(Phi, edf.Input(numbers(2, 3)))
 
 
-@pytest.mark.parametrize("loss", [np.ones(3), 1.0, None, edf.SquaredError, edf.Input()], ids=str)
+@pytest.mark.parametrize("loss", [np.ones(3), 1.0, None, edf.SquaredError, edf.Input()], ids=lambda v: type(v).__name__)
 def test_a_loss_that_is_no_computed_node_is_refused(graph, loss):
     with pytest.raises(GraphError, match="the loss must be a computed node, not"):
         graph.backward(loss)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edf_course import edf
+from edf_course.edf.nodes import sigmoid
 from tests.edf.cases import CASES, assert_same, run, torch_truth, weights_for
 
 ENDS = [-1e300, -1e3, -745.0, -709.0, -88.8, -40.0, -1.0, -1e-300, 0.0, 1e-300, 1.0, 40.0, 88.8, 709.0, 1e3, 1e300]
@@ -43,6 +44,15 @@ def test_a_small_sigmoid_is_right_to_the_last_digits_and_so_is_its_slope(x):
     answer = run(CASES["Sigmoid"], {"x": np.array([[x]])}, np.ones((1, 1)))
     assert answer.value[0, 0] == pytest.approx(np.exp(x), rel=1e-8)
     assert answer.grads["x"][0, 0] == pytest.approx(np.exp(x), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    "x", [0.5, 1, np.float32(0.5), np.array(0.5), np.array([[1, -1]]), np.array([0, 255], np.uint8)]
+)
+def test_the_function_sigmoid_takes_numbers_and_integers_too(x):
+    found = sigmoid(x)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.asarray(x, dtype=float))), rtol=1e-6)
+    assert found.dtype == (np.float32 if getattr(x, "dtype", None) == np.float32 else float)
 
 
 def test_a_saturated_sigmoid_has_slope_zero_as_its_differences_have():

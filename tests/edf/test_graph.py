@@ -200,6 +200,20 @@ def test_sgd_moves_every_entry_in_place_whatever_the_size(shape, dtype):
     np.testing.assert_array_equal(p.grad, gradient)
 
 
+def test_sgd_moves_a_value_that_was_replaced_by_a_number():
+    p = edf.Parameter(0.5)
+    p.value, p.grad = 2.0, np.float64(3.0)
+    edf.SGD(0.5)
+    assert p.value == 0.5
+
+
+def test_a_learning_rate_that_is_no_number_is_not_blamed_on_the_parameter():
+    p = edf.Parameter(np.ones(2))
+    p.grad = np.ones(2)
+    with pytest.raises(TypeError, match="multiply"):
+        edf.SGD("0.1")
+
+
 def test_a_parameter_copies_what_it_is_given():
     array = np.ones(2)
     p = edf.Parameter(array)
