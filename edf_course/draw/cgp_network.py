@@ -26,7 +26,7 @@ def network(layers: Sequence[Sequence[str]], arcs: Sequence[tuple[str, str, str]
     xs, ys = zip(*places.values(), strict=True)
     room = 0.6 + 0.15 * (max(xs) - min(xs)) * (max(xs) > 2)  # for bent arcs
     width, height = max(xs) - min(xs) + 1.2, max(ys) - min(ys) + 2 * room
-    figure, axes = plt.subplots(figsize=(width, height + 0.4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(min(width, 30), min(height + 0.4, 30)), layout="constrained")
     axes.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - room, max(ys) + room), title=title)
     for source, target, label in arcs:
         _arc(axes, places[source], places[target], label)
@@ -67,7 +67,7 @@ def show() -> None:
 
 
 def _arc(axes: Any, start: tuple[float, float], end: tuple[float, float], label: str) -> None:
-    """An arrow with its label on it; one that passes other columns is bent around them: one column below, more above."""
+    """An arrow with its label on it; one that passes other columns is bent: below one column, above several."""
     (x0, y0), (x1, y1) = start, end
     passed = round((x1 - x0) / 2.0) - 1
     bend = 0.0 if passed < 1 else 0.4 if passed == 1 else -0.3
