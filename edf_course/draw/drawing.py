@@ -50,11 +50,18 @@ class Drawing:
         return data, {"image/png": {"alt": self.text, "width": width, "height": height}}
 
 
+def styled_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of that size in inches, which belongs to no window and no pyplot."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=PAPER)
+
+
 def short(value: float) -> str:
-    """Write a number in at most four significant digits, with a real minus: −0.7071, 12, 1.2e−5, nan."""
+    """Write a number in about four digits, with a real minus: −0.7071, 12, 1.2e−5, nan."""
     value = float(value) + 0.0  # makes 0 of -0
     plain = value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value)
-    text = f"{value:.4g}" if plain else f"{value:.3g}"
+    text = f"{value:.3g}" if not plain else f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa}e{int(exponent)}"
@@ -62,8 +69,14 @@ def short(value: float) -> str:
 
 
 def summary(array: Any, mean: bool = False) -> str:
-    """Write an array in a few characters: the number, up to four of them, "all 1", or its mean or root mean square."""
-    entries = np.asarray(array, dtype=float).ravel()
+    """Write an array in a few characters: the number, up to four of them, "all 1", the mean or the root mean square.
+
+    Integers, which are labels, have their least and greatest written.
+    """
+    entries = np.asarray(array).ravel()
+    if entries.dtype.kind in "iu" and entries.size > 4 and not mean:
+        return f"{entries.min()} to {entries.max()}"
+    entries = entries.astype(float)
     if entries.size == 1:
         return short(entries[0])
     if mean and entries.size:

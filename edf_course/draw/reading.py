@@ -14,6 +14,7 @@ import numpy as np
 from edf_course import edf
 from edf_course.draw.drawing import summary
 from edf_course.draw.sketch import COMPUTED, GIVEN, OUTPUT, PARAMETER, Edge, Node, Sketch
+from edf_course.edf.errors import describe
 
 MOST_NODES = 150
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -235,10 +236,11 @@ def _given_names(names: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _but(thing: Any) -> str:
-    if isinstance(thing, type):
-        return f"not the class {thing.__name__}: call it first."
     if isinstance(thing, list | tuple):
-        return "not an empty list." if not thing else f"not a list that holds a {type(thing[0]).__name__}."
-    if callable(thing):
-        return f"not a {type(thing).__name__}: call it, and draw what it returns."
-    return f"not a {type(thing).__name__}."
+        strangers = [node for node in thing if not (_is_edf_node(node) or is_value(node))]
+        if not thing:
+            return "not an empty list."
+        return f"not a list that holds {describe(strangers[0])}." if strangers else "not a list of both kinds of nodes."
+    if callable(thing) and not isinstance(thing, type):
+        return f"not {describe(thing)}: call it, and draw what it returns."
+    return f"not {describe(thing)}."
