@@ -17,7 +17,7 @@ from edf_course.exercises.answer_node import SECOND
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Arrays, Probe
 from edf_course.exercises.statement import Sizes, Statement, draw
-from edf_course.hints import Misconception
+from edf_course.misconceptions import Misconception
 
 __all__ = ["Exercise", "Misconception", "node_exercise"]
 
@@ -42,7 +42,7 @@ class Exercise:
     """What the judge knows of an exercise.
 
     aspects: the points of each aspect; together those of the public statement. cases: draws the probes and works out
-    what is right. misconceptions: the exercise's own; generic ones come from edf_course.hints.
+    what is right. misconceptions: the exercise's own; generic ones come from edf_course.misconceptions.
     allowed: names of the library that an answer may use besides CompNode, Parameter and the like.
     is_numerical: the exercise asks for finite differences. truth: of a node, its formula.
     """

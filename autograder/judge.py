@@ -72,19 +72,19 @@ def decide(
     comparisons = mark(cases, answers)
     noticed = frozenset().union(*(a.noticed for a in answers))
     aspects = {}
-    diagnosis: Diagnosis | None = None
-    shown: Comparison | None = None
+    first: tuple[Comparison, Diagnosis | None] | None = None  # of the first aspect that fails: the cause of the others
     for name, points in asked.aspects.items():
         group = [c for c in comparisons if c.aspect == name]
         wrong = [c for c in group if not c.fits]
         if not wrong:
             aspects[name] = Aspect(points, points, True)
             continue
-        alone = all(a.passed for a in aspects.values())
-        found = explain(group, cases, answers, asked.misconceptions, alone=alone, numerical=asked.is_numerical)
+        found = None
+        if first is None:
+            found = explain(group, cases, answers, asked.misconceptions, numerical=asked.is_numerical)
+            first = (telling(wrong), found)
         aspects[name] = Aspect(0, points, False, sentence_of(wrong, found))
-        if shown is None or (diagnosis is None and found is not None):
-            shown, diagnosis = telling(wrong), found or diagnosis
+    shown, diagnosis = first or (None, None)
     gained = sum(a.points for a in aspects.values())
     total = sum(asked.aspects.values())
     passed = gained == total

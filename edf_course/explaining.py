@@ -12,7 +12,8 @@ import numpy as np
 
 from edf_course.exercises.marking import UNCHANGED, Case, Comparison, close
 from edf_course.exercises.probes import Answer
-from edf_course.hints import Diagnosis, Misconception, diagnose, odd_shape, say
+from edf_course.hints import Diagnosis, diagnose, is_slight, odd_shape, say
+from edf_course.misconceptions import Misconception
 from edf_course.wording import what_is_wrong
 
 
@@ -22,41 +23,65 @@ def explain(
     answers: Sequence[Answer],
     known: Iterable[Misconception] = (),
     *,
-    alone: bool = True,
     numerical: bool = False,
 ) -> Diagnosis | None:
     """Find the mistake behind the comparisons of one aspect, right and wrong ones; None where nothing explains them.
 
-    `known` are the exercise's own misconceptions, `alone` says that all aspects before this one are right, `numerical`
-    that the exercise asks for finite differences.
+    It should be the first aspect that fails: what fails after that may be its consequence. `known` are the exercise's
+    own misconceptions, `numerical` says that the exercise asks for finite differences.
     """
     noticed = frozenset().union(*(a.noticed for a in answers))
     wrong = [c for c in group if not c.fits]
     if all(c.failure and c.failure.kind == "unwritten" for c in wrong):
         return None
-    mutated = _mutation(answers, numerical) if alone and group[0].aspect != "value" else None
-    if mutated:
-        return mutated
-    found = _odd(cases, answers, group) or _alternative(group)
-    if found is None and not (alone and all(c.case.fallback for c in wrong)):
+    found = _mutation(answers, numerical) if group[0].aspect != "value" else None
+    found = found or _odd(cases, answers, group) or _alternative(group)
+    if found is None and not all(c.case.fallback and c.case.gentle for c in wrong):
         found = diagnose(group, known)
-    if found and found.misconception == "zero" and "returns" in noticed:
+    if found is None and not any(c.failure and c.failure.kind in ("time", "unwritten") for c in wrong):
+        found = _fallback(wrong)
+    return _in_words_of(group, _in_the_light_of(noticed, found)) if found else None
+
+
+def _in_the_light_of(noticed: frozenset[str], found: Diagnosis) -> Diagnosis:
+    """Tell apart mistakes that give the same numbers, by what was noticed while they came."""
+    name = found.misconception
+    if name == "zero" and "returns" in noticed:
         return say("returns")
-    if found:
-        return found
-    if alone and not any(c.failure and c.failure.kind in ("time", "unwritten") for c in wrong):
-        return _fallback(wrong)
-    return None
+    if name == "factor-extra" and "twice" in noticed:
+        return say("double-count")
+    if name == "order-reversed" and "walked-back" in noticed:
+        return say("missing-node")
+    if name == "no-seed" and "walked-forwards" in noticed:
+        return say("order-reversed")
+    return found
+
+
+def _in_words_of(group: Sequence[Comparison], found: Diagnosis) -> Diagnosis:
+    """Return the diagnosis with the sentence that the cases have for it, where they have one of their own."""
+    own = next((s for c in group if (s := c.case.sentences.get(found.misconception))), found.sentence)
+    return Diagnosis(found.misconception, own)
 
 
 def _mutation(answers: Sequence[Answer], numerical: bool) -> Diagnosis | None:
     """Name what the answer changes that is not its own, wherever it was seen first."""
     for name, change in ((n, v) for a in answers for arrays in a.passes for n, v in arrays.items()):
         if name.startswith("changed.") and not (np.abs(change) <= UNCHANGED).all():
-            of = name.removeprefix("changed.")
-            kind = "mutates-grad" if of.startswith("grad") else "mutates-value" if of == "value" else "mutates-input"
-            return say("forgets-restore" if numerical and np.abs(change).max() < 0.1 else kind)
+            if numerical and np.abs(change).max() < 0.1:
+                return say("forgets-restore")
+            return _changes(name.removeprefix("changed."))
     return None
+
+
+def _changes(what: str) -> Diagnosis:
+    """Name the change of something that is not the answer's own."""
+    if what in ("value", "grad"):
+        kind, what = f"mutates-{what}", f"self.{what}"
+    elif what.startswith(("grad", "delta")):  # the gradient of a parameter, or one that is handed over
+        kind = "mutates-grad"
+    else:
+        kind = "mutates-input"
+    return Diagnosis(kind, f"Your code changes {what}: make a new array instead of writing into that one.")
 
 
 def _odd(cases: Sequence[Case], answers: Sequence[Answer], group: Sequence[Comparison]) -> Diagnosis | None:
@@ -73,13 +98,22 @@ def _odd(cases: Sequence[Case], answers: Sequence[Answer], group: Sequence[Compa
     return None
 
 
+OF_ONE_OPERAND = frozenset({"overwrites", "double-count", "grad-not-reset"})  # the others may be right beside it
+
+
 def _alternative(group: Sequence[Comparison]) -> Diagnosis | None:
-    """Find a misconception whose precomputed numbers a case lists, and that gives all of the wrong ones."""
-    listed = [c for c in group if c.case.alternatives and not c.fits]
-    for misconception in dict.fromkeys(m for c in listed for m in c.case.alternatives):
-        hits = [_given_by(c, misconception) for c in listed]
-        if all(h is not False for h in hits) and any(hits):
-            return say_alternative(misconception)
+    """Find a misconception whose precomputed numbers a case lists, and that gives all of the wrong ones.
+
+    What is right must be in it too, but where the mistake may have been made with one operand alone.
+    """
+    listed = [c for c in group if c.case.alternatives]
+    wrong = [c for c in listed if not c.fits]
+    for misconception in dict.fromkeys(m for c in wrong for m in c.case.alternatives):
+        must_agree = wrong if misconception in OF_ONE_OPERAND else listed
+        agree = all(_given_by(c, misconception) is not False for c in must_agree)
+        if agree and any(_given_by(c, misconception) for c in wrong):
+            own = next((s for c in listed if (s := c.case.sentences.get(misconception))), None)
+            return Diagnosis(misconception, own) if own else say_alternative(misconception)
     return None
 
 
@@ -88,7 +122,17 @@ def _given_by(c: Comparison, misconception: str) -> bool | None:
     variants = [v[c.number][c.name] for v in c.case.alternatives.get(misconception, ()) if c.name in v[c.number]]
     if not variants or c.got is None:
         return None
-    return any(c.got.shape == v.shape and close(c.got, v, 1e-6) for v in variants)
+    return any(_same(c.got, v) for v in variants)
+
+
+def _same(got: np.ndarray, predicted: np.ndarray) -> bool:
+    """Whether these are the predicted numbers, NaN and infinity where they are predicted included."""
+    if got.shape != predicted.shape or got.dtype.kind == "c":
+        return False
+    finite = np.isfinite(predicted)
+    if not np.array_equal(np.isfinite(got), finite):
+        return False
+    return close(np.where(finite, got, 0.0), np.where(finite, predicted, 0.0), 1e-6)
 
 
 ALTERNATIVES = {
@@ -113,13 +157,19 @@ def say_alternative(misconception: str) -> Diagnosis:
 
 
 def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
+    """Name the mistake by where it shows alone: with other shapes, a second time, with large numbers."""
+    if not all(c.case.fallback for c in wrong) or all(is_slight(c) for c in wrong):
+        return None
     for c in wrong:
-        kind = c.case.fallback
-        if kind is None:
+        kind = c.case.fallback or ""
+        if kind == "grad-not-reset" and c.got is None:
+            continue  # an error the second time says itself what it is
+        if kind == "overflow" and c.got is None:
             continue
-        if kind == "overflow" and (c.got is None or np.isfinite(c.got).all()):
-            continue
-        return say(kind)
+        if kind == "overflow" and c.got is not None and np.isfinite(c.got).all():
+            return say("narrow-domain", side="numbers are very large or very small")
+        own = c.case.sentences.get(kind)
+        return Diagnosis(kind, own) if own else say(kind)
     return None
 
 
@@ -130,7 +180,8 @@ def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: st
         text = f"In {_part(c.name)}: {c.failure.text}."
     else:
         text = what_is_wrong(c, source, found is None)
-    return f"{text} {found.sentence}" if found else text
+    about = f"{c.case.about[c.number]} " if c.case.about else ""
+    return f"{about}{text} {found.sentence}" if found else about + text
 
 
 def telling(wrong: Sequence[Comparison]) -> Comparison:

@@ -7,6 +7,13 @@ import numpy as np
 from edf_course.exercises.marking import Comparison, worst_entry
 
 WHAT = {"value": "value", "gradient": "numerical gradient", "jacobian": "Jacobian"}
+COUNTS = {
+    "missing": "{n} of the {of} nodes that lead to the root are not in your list.",
+    "foreign": "Your list holds things that are no nodes of this graph.",
+    "repeated": "{n} of the {of} nodes are in your list more than once.",
+    "early": "{n} of the {of} edges point the wrong way: a node comes before an operand that it was made from.",
+    "unfinished": "The root is not the last node of your list.",
+}  # arrays of flags: what to say where some are set
 
 
 def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool = True) -> str:
@@ -16,6 +23,8 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
     where it is.
     """
     thing, symbol, operand = _naming(c.name)
+    if c.name.startswith("apart"):
+        return "What step returns is not the list of parameters, or not what the arrays themselves hold."
     if c.got is None:
         return f"Your {thing} did not come."
     if c.got.shape != c.right.shape:
@@ -25,6 +34,8 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
         return f"Afterwards {c.name.removeprefix('changed.')} is not what it was: it changed by up to {most}."
     if c.got.dtype.kind == "c":
         return f"Your {thing} is complex; a real one is asked for."
+    if c.name in COUNTS:
+        return COUNTS[c.name].format(n=int(c.got.sum()), of=c.got.size)
     entry = worst_entry(c.got, c.right)
     got, right = float(c.got[entry]), float(c.right[entry])
     x = c.context.operands.get(operand) if c.context else None
@@ -44,6 +55,9 @@ def _naming(name: str) -> tuple[str, str, str]:
             return ("gradient of the parameter", "grad", operand)
         short = operand.split(".")[-1]
         return (f"gradient of {short}", f"{short}.grad", operand)
+    if name.startswith("params"):
+        listed = f"params[{name.removeprefix('params').removesuffix('@2')}]"
+        return (listed, listed, "")
     return (WHAT.get(name, name), name, "x" if name == "value" else "")
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from edf_course.exercises.marking import Case, Comparison, Context
 from edf_course.exercises.probes import Probe
-from edf_course.hints import GENERIC, SENTENCES, Misconception, diagnose, odd_shape, say
+from edf_course.hints import SENTENCES, diagnose, odd_shape, say
+from edf_course.misconceptions import GENERIC, Misconception
 
 SHAPES = ((3, 4), (5, 2), (4, 4))
 
@@ -128,8 +129,8 @@ def test_mistakes_are_not_looked_for_in_extreme_numbers():
 
 
 def test_factors_are_said_as_numbers():
-    found = diagnose(comparisons(lambda r, c: r / 4, [cube_context()]))
-    assert found.sentence == "Your gradient is the right one times 0.25: a factor of 4 is missing."
+    found = diagnose(comparisons(lambda r, c: r / 8, [cube_context()]))
+    assert found.sentence == "Your gradient is the right one times 0.125: a factor of 8 is missing."
 
 
 @pytest.mark.parametrize(
@@ -144,13 +145,13 @@ def test_factors_are_said_as_numbers():
     ],
 )
 def test_a_gradient_of_the_wrong_shape_is_named_where_the_shape_tells(got, right, misconception):
-    found = odd_shape("w", np.zeros(got), np.zeros(right))
+    found = odd_shape("w", np.zeros(got), np.ones(right))
     assert (found.misconception if found else None) == misconception
     assert found is None or (str(got) in found.sentence and str(right) in found.sentence)
 
 
 def test_every_sentence_can_be_said_and_ends_as_one():
-    values = {"operand": "x", "got": (1,), "right": (2,), "factor": 2.0, "inverse": 0.5, "side": "x > 0", "dtype": "f"}
+    values = {"operand": "x", "got": (1,), "right": (2,), "factor": 2.0, "inverse": 0.5, "side": "x > 0", "dtype": "f", "what": "gradient"}
     for misconception, sentence in SENTENCES.items():
         assert {name for _, name, _, _ in Formatter().parse(sentence) if name} <= set(values)
         assert say(misconception, **values).sentence.endswith((".", "?"))

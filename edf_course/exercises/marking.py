@@ -49,7 +49,9 @@ class Case:
     fails, though plain gradients are right, and nothing explains the numbers. alternatives: by misconception, the
     arrays that it would give, in one or several variants. gentle: numbers of everyday size, in which mistakes are
     looked for.
-    tolerance: an absolute one, where what is right is known to so many decimals only.
+    tolerance: an absolute one, where what is right is known to so many decimals only. sentences: by misconception, what
+    to say of it here. about: for each pass, the words that say what was asked ("For a * b at a = 2:"). derive: turns the
+    arrays that came into those that are compared, where more than one answer is right.
     """
 
     aspect: str
@@ -61,6 +63,9 @@ class Case:
     alternatives: Mapping[str, tuple[tuple[Arrays, ...], ...]] = field(default_factory=dict)
     gentle: bool = True
     tolerance: float | None = None
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
+    derive: Callable[[Arrays], Arrays] | None = None
 
     def aspect_of(self, name: str) -> str:
         """Which aspect the array `name` belongs to."""
@@ -120,6 +125,8 @@ def mark(cases: Sequence[Case], answers: Sequence[Answer]) -> list[Comparison]:
 def _compare(case: Case, answer: Answer) -> Iterator[Comparison]:
     for number, right in enumerate(case.right):
         arrays = answer.passes[number] if number < len(answer.passes) else {}
+        if case.derive is not None:
+            arrays = case.derive(arrays)
         for name, array in right.items():
             got = arrays.get(name)
             failure = answer.failure if got is None else None

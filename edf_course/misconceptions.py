@@ -1,0 +1,210 @@
+"""Known mistakes as numbers: what a wrong gradient is, where a known mistake was made.
+
+A `Misconception` computes the numbers that the mistake gives. It is named only where it gives *all* of a student's
+numbers, in every probe, to the last digits: no diagnosis is better than a false one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from edf_course.exercises.marking import Context
+
+Prediction = Callable[[Context], Any]
+Change = Callable[[np.ndarray, Context], Any]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A known mistake: its id, the sentence that explains it, and the wrong numbers that it gives.
+
+    gradient: from a Context to the wrong gradient: an array (for the only operand), or a dict by operand.
+    value: from a Context to the wrong value. either may be None.
+    anywhere: it is looked for in extreme numbers too, where many mistakes look alike.
+    """
+
+    id: str
+    sentence: str
+    gradient: Prediction | None = None
+    value: Prediction | None = None
+    anywhere: bool = False
+
+    def predict(self, name: str, context: Context) -> np.ndarray | None:
+        """Return the numbers that this mistake gives for "value" or "grad.<operand>", or None."""
+        if name == "value":
+            with np.errstate(all="ignore"):
+                value = self.value(context) if self.value else None
+            return None if value is None else np.asarray(value)
+        return self.gradients(context).get(name.removeprefix("grad.")) if name.startswith("grad.") else None
+
+    def gradients(self, context: Context) -> dict[str, np.ndarray]:
+        """Return the wrong gradients by operand; none for operands that the mistake does not concern."""
+        if self.gradient is None:
+            return {}
+        with np.errstate(all="ignore"):
+            numbers = self.gradient(context)
+        if not isinstance(numbers, Mapping):
+            operands = list(context.vjp(context.g))
+            numbers = {operands[0]: numbers} if len(operands) == 1 else {}
+        return {n: np.asarray(v) for n, v in numbers.items() if v is not None}
+
+
+def _all(change: Change) -> Prediction:
+    return lambda c: {name: change(right, c) for name, right in c.vjp(c.g).items()}
+
+
+def _parameters(change: Change) -> Prediction:
+    return lambda c: {name: change(right, c) for name, right in c.vjp(c.g).items() if name in c.parameters}
+
+
+def _inputs(change: Change) -> Prediction:
+    return lambda c: {name: change(right, c) for name, right in c.vjp(c.g).items() if name not in c.parameters}
+
+
+def _first_example(c: Context) -> Mapping[str, np.ndarray]:
+    only_first = np.zeros_like(c.g)
+    only_first[0] = c.g[0]
+    return c.vjp(only_first)
+
+
+def _entry_by_entry(c: Context) -> Mapping[str, np.ndarray] | None:
+    """The gradient without all that goes from one entry to another: the diagonal of the Jacobian, times g."""
+    (name, x), *others = c.vjp(c.g).items()
+    if others or x.shape != c.g.shape or c.g.size > 64:
+        return None
+    diagonal = np.zeros_like(x)
+    for i in np.ndindex(c.g.shape):
+        one = np.zeros_like(c.g)
+        one[i] = c.g[i]
+        diagonal[i] = c.vjp(one)[name][i]
+    return {name: diagonal}
+
+
+NO_UPSTREAM = Misconception(
+    "no-upstream",
+    "The upstream gradient is missing: multiply by self.grad, which says how the loss changes with y.",
+    lambda c: c.vjp(np.ones_like(c.g)),
+)
+MEAN_MISSING = Misconception(
+    "batch-mean-missing",
+    "Your gradient is the right one times B: the mean over the batch is missing (a sum is not a mean).",
+    _parameters(lambda right, c: right * c.B),
+)
+MEAN_TWICE = Misconception(
+    "batch-mean-twice",
+    "Your gradient is the right one divided by B: the batch is averaged twice.",
+    _parameters(lambda right, c: right / c.B),
+)
+MEAN_OF_INPUTS = Misconception(
+    "batch-mean-twice",
+    "Your gradient is the right one divided by B: only parameters average over the batch, inputs keep one gradient "
+    "for each example.",
+    _inputs(lambda right, c: right / c.B),
+)
+
+GENERIC = (
+    Misconception(
+        "sign",
+        "Your gradient is the right one with its sign turned around: look for a minus that is lost, or one too many.",
+        _all(lambda right, c: -right),
+    ),
+    Misconception("sign", "The sign of your value is turned around.", value=lambda c: -c.y),
+    NO_UPSTREAM,
+    MEAN_MISSING,
+    MEAN_TWICE,
+    MEAN_OF_INPUTS,
+    Misconception(
+        "batch-mean-twice",
+        "Every row of your gradient is the mean over the batch: each example should get its own.",
+        _inputs(lambda right, c: np.broadcast_to(right.mean(axis=0), right.shape)),
+    ),
+    Misconception(
+        "batch-sum",
+        "Every row of your gradient is the sum over the batch: each example should get its own.",
+        _inputs(lambda right, c: np.broadcast_to(right.sum(axis=0), right.shape)),
+    ),
+    Misconception(
+        "wrong-point",
+        "The derivative is taken at the wrong place: at the output y, where the input x belongs.",
+        lambda c: c.vjp_at_output(c.g) if c.vjp_at_output else None,
+    ),
+    Misconception("first-example", "Only the first example of the batch gets a gradient.", _first_example),
+    Misconception(
+        "first-example",
+        "Only the first example of the batch is in your gradient.",
+        lambda c: {n: v * c.B for n, v in _first_example(c).items() if n in c.parameters},
+    ),
+    Misconception(
+        "first-example",
+        "Every example gets the gradient of the first one.",
+        _inputs(lambda right, c: np.broadcast_to(right[:1], right.shape)),
+    ),
+    Misconception(
+        "transposed",
+        "Your gradient is the right one transposed: swap the two factors of the product, or their transposes.",
+        _all(lambda right, c: right.T if right.ndim == 2 and right.shape[0] == right.shape[1] else None),
+    ),
+    Misconception(
+        "softmax-elementwise",
+        "Each entry is treated by itself, but here each output depends on every input of its row: "
+        "the Jacobian has more than its diagonal.",
+        _entry_by_entry,
+    ),
+    Misconception(
+        "int-truncation",
+        "Your numbers are the right ones cut down to integers: compute with floats.",
+        _all(lambda right, c: np.trunc(right)),
+        lambda c: np.trunc(c.y),
+    ),
+    Misconception(
+        "wrong-function",
+        "The upstream gradient is handed on as it is: multiply it by the slope of this node.",
+        _inputs(lambda right, c: c.g if right.shape == c.g.shape else None),
+    ),
+    Misconception(
+        "factor-extra",
+        "Your gradient is the right one times B, the number of examples: inputs keep one gradient for each example.",
+        _inputs(lambda right, c: right * c.B),
+    ),
+    Misconception(
+        "factor-missing",
+        "Your gradient is the right one divided by the number of columns: nothing is averaged over them.",
+        _inputs(lambda right, c: right / right.shape[-1] if right.ndim == 2 else None),
+    ),
+    Misconception(
+        "factor-missing",
+        "Your gradient is the right one divided by the number of entries: nothing is averaged over them.",
+        _inputs(lambda right, c: right / right.size if right.ndim == 2 else None),
+    ),
+)
+
+
+def doubled(known: Iterable[Misconception]) -> Iterator[Misconception]:
+    """Yield what two mistakes at once give: one that is named, and a common one besides."""
+    for m in (*known, NO_UPSTREAM, MEAN_MISSING, MEAN_TWICE, MEAN_OF_INPUTS):
+        if m.gradient is None:
+            continue
+        yield _besides(m, "its sign is turned around", lambda c, m=m: _changed(m, c, lambda g, _: -g))
+        if m is not NO_UPSTREAM:
+            yield _besides(
+                m, "the upstream gradient is missing", lambda c, m=m: m.gradients(replace(c, g=np.ones_like(c.g)))
+            )
+        if m not in (MEAN_MISSING, MEAN_TWICE, MEAN_OF_INPUTS):
+            yield _besides(m, "the mean over the batch is missing", lambda c, m=m: _of_parameters(m, c, c.B))
+            yield _besides(m, "it is divided by B once too often", lambda c, m=m: _changed(m, c, lambda g, B: g / B))
+
+
+def _besides(m: Misconception, what: str, gradient: Prediction) -> Misconception:
+    return Misconception(m.id, f"{m.sentence} Besides, {what}.", gradient)
+
+
+def _changed(m: Misconception, c: Context, change: Callable[[np.ndarray, int], np.ndarray]) -> Mapping[str, np.ndarray]:
+    return {n: change(g, c.B) for n, g in m.gradients(c).items()}
+
+
+def _of_parameters(m: Misconception, c: Context, factor: int) -> Mapping[str, np.ndarray]:
+    return {n: g * factor for n, g in m.gradients(c).items() if n in c.parameters}
