@@ -93,6 +93,55 @@ def package(w: edf.Parameter, b: edf.Parameter) -> edf.ParameterPackage:
     return Phi
 
 
+def table(shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+    rows = int(rng.integers(1, 4))  # few rows, so that some are looked up twice
+    return {"W": rng.normal(size=(rows, 3)), "index": rng.integers(0, rows, shape)}
+
+
+def bits(shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+    return {"p": rng.uniform(0.05, 0.95, shape), "y": rng.integers(0, 2, shape)}
+
+
+def features(shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+    shape = (shape[0] + 1, *shape[1:])  # a batch of one has no variance
+    return {"x": rng.normal(size=shape), "W": rng.normal(size=shape[-1]), "C": rng.normal(size=shape[-1])}
+
+
+def norm(W: edf.Parameter, C: edf.Parameter) -> edf.ParameterPackage:
+    Phi: Any = edf.ParameterPackage()
+    Phi.scale, Phi.shift = W, C
+    return Phi
+
+
+def batch_norm(x: torch.Tensor, W: torch.Tensor, C: torch.Tensor) -> torch.Tensor:
+    flat = torch.nn.functional.batch_norm(x.reshape(-1, x.shape[-1]), None, None, W, C, training=True)
+    return flat.reshape(x.shape)
+
+
+def images(shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+    B, H, width, channels = shape
+    arrays = {"x": rng.normal(size=(B, H + 1, width + 1, channels)), "W": rng.normal(size=(2, 3, channels, 2))}
+    return arrays | {"C": rng.normal(size=2)}
+
+
+def convolution(x: torch.Tensor, W: torch.Tensor, C: torch.Tensor) -> torch.Tensor:
+    y = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), W.permute(3, 2, 0, 1), -C, stride=2, padding=1)
+    return y.permute(0, 2, 3, 1)
+
+
+def pool_images(shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+    B, H, width, channels = shape
+    return {"x": rng.normal(size=(B, H + 1, width + 1, channels))}
+
+
+def pooling(x: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.max_pool2d(x.permute(0, 3, 1, 2), 2, stride=1).permute(0, 2, 3, 1)
+
+
+def dropped(x: torch.Tensor) -> torch.Tensor:
+    return x * torch.from_numpy(np.random.default_rng(5).random(tuple(x.shape)) >= 0.3) / 0.7
+
+
 CASES: dict[str, Case] = {
     "Affine": Case(lambda x, W, C: edf.Affine(package(W, C), x), lambda x, W, C: x @ W - C, affine, (2, 2)),
     "Sigmoid": Case(edf.Sigmoid, torch.sigmoid, one),
@@ -116,6 +165,26 @@ CASES: dict[str, Case] = {
         edf.SquaredError, lambda p, t: ((p - t) ** 2).flatten(1).sum(1) if p.ndim > 1 else (p - t) ** 2,
         two("p", "t"), loss=True,
     ),
+    "BCE": Case(
+        edf.BCE,
+        lambda p, y: torch.nn.functional.binary_cross_entropy(p, y.to(p), reduction="none").reshape(len(p), -1).sum(1),
+        bits, loss=True,
+    ),
+    "Sum": Case(edf.Sum, lambda x: x.reshape(len(x), -1).sum(1), one, (2, 4), loss=True),
+    "Mean": Case(edf.Mean, lambda x: x.reshape(len(x), -1).mean(1), one, (2, 4), loss=True),
+    "Reshape": Case(lambda x: edf.Reshape(x, (1, -1)), lambda x: x.reshape(len(x), 1, -1), one),
+    "Concat": Case(lambda a, b: edf.Concat([a, b, a]), lambda a, b: torch.cat([a, b, a], -1), two("a", "b"), (2, 4)),
+    "Embedding": Case(lambda W, index: edf.Embedding(W, index), lambda W, index: W[index], table, (1, 2)),
+    "LayerNorm": Case(
+        lambda x, W, C: edf.LayerNorm(norm(W, C), x),
+        lambda x, W, C: torch.nn.functional.layer_norm(x, x.shape[-1:], W, C), features, (2, 3),
+    ),
+    "BatchNorm": Case(lambda x, W, C: edf.BatchNorm(norm(W, C), x), batch_norm, features, (2, 3)),
+    "Dropout": Case(lambda x: edf.Dropout(x, 0.3, rng=5), dropped, one),
+    "Conv2D": Case(
+        lambda x, W, C: edf.Conv2D(package(W, C), x, stride=2, padding=1), convolution, images, (4, 4)
+    ),
+    "MaxPool": Case(lambda x: edf.MaxPool(x, 2, stride=1), pooling, pool_images, (4, 4)),
 }  # fmt: skip
 
 
