@@ -1,6 +1,7 @@
 """`hand_in("edf.sigmoid", Sigmoid)`: the student's end of grading.
 
-Who runs it decides what it does. With the autograder installed, its judge is found through the entry point
+Who runs it decides what it does. In the grader's jail it announces the object and serves the judge's probes, and what
+it returns counts for nothing. With the autograder installed, its judge is found through the entry point
 `edf_course.judge` and run here, in the same process: that works anywhere, but is not tamper-proof. Without one there is
 nobody to grade, and that is said.
 """
@@ -17,13 +18,20 @@ from edf_course.cards import as_text, card, heat_maps, show
 
 VERDICT = "application/vnd.edf-course.verdict+json"
 
+#: Set by the process that runs a submission in the jail: it takes the object, and lets the judge's probes come.
+serve: Callable[[str, Any], None] | None = None
+
 
 def hand_in(exercise: str, thing: Any) -> float | None:
     """Hand an answer to the judge, show its verdict, and return the points; never raises.
 
-    Returns None (and says so) where no judge is installed and nobody is grading; while nbgrader is grading, that is 0.0
-    instead, because to nbgrader a test cell without a result has earned all its points.
+    Returns None in the jail, where the judge decides elsewhere, and (saying so) where no judge is installed and nobody
+    is grading; while nbgrader is grading, that is 0.0 instead, because to nbgrader a test cell without a result has
+    earned all its points.
     """
+    if serve is not None:
+        serve(exercise, thing)
+        return None
     judge = _find_judge()
     if judge is None:
         grading = os.environ.get("NBGRADER_EXECUTION") == "autograde"

@@ -1,0 +1,153 @@
+"""Grading one submission: bytes in, a result out. Nothing else is read or written, so it runs anywhere, in any order.
+
+    with Jail() as jail:
+        result = grade(content, lecture, secret, jail)
+
+Points depend only on numbers that the submission's code returned for probes which were drawn after it was fixed; how it
+got them is judged by its source, which is read here and run nowhere but in the jail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from autograder.exercises import exercise
+from autograder.jail import Jail, JailError
+from autograder.judge import ask, decide, draw_cases, flag
+from autograder.sanitise import HandIn, Lecture, Sanitised, Unreadable, as_notebook, defined_names, sanitise
+from autograder.session import Respond, Session, run
+from autograder.sources import inspect_source
+from autograder.verdict import Verdict
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class ExerciseGrade:
+    """What an exercise got: the verdict, or the reason why there is none (then `points` is 0)."""
+
+    exercise: str
+    grade_id: str
+    points: float
+    max_points: float
+    verdict: Verdict | None = None
+    reason: str = ""
+    restored: bool = False
+
+
+@dataclass(frozen=True)
+class SubmissionGrade:
+    """What came of a submission.
+
+    ungraded: why nothing could be graded, "" where it could. mended, notes: for the instructor. jail: where it ran,
+    "bubblewrap" or "none". notebook: what was run with its outputs, in JSON.
+    """
+
+    exercises: tuple[ExerciseGrade, ...]
+    ungraded: str = ""
+    mended: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    jail: str = "bubblewrap"
+    seconds: float = 0.0
+    notebook: str = ""
+
+    @property
+    def points(self) -> float:
+        """The sum over the exercises."""
+        return sum(e.points for e in self.exercises)
+
+
+def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail) -> SubmissionGrade:
+    """Grade a submission. Whatever it is or does, it ends with a grade or a stated reason.
+
+    Raises: JailError where the jail itself is gone; then nothing is known about the submission.
+    """
+    start = time.monotonic()
+    where = "bubblewrap" if jail.jailed else "none"
+    try:
+        clean = sanitise(content, lecture)
+    except Unreadable as error:
+        return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
+    digest = hashlib.sha256(content).digest()
+    bench = _Bench(clean, secret, digest)
+    session = run(jail, clean.steps, bench.judge)
+    grades = tuple(_grade(h, session, clean) for h in lecture.hand_ins)
+    notebook = nbformat.writes(as_notebook(clean.steps, session.outputs))
+    return SubmissionGrade(
+        grades, "", tuple(clean.mended), tuple(session.notes), where, time.monotonic() - start, notebook
+    )
+
+
+class _Bench:
+    """The judge of one submission."""
+
+    def __init__(self, clean: Sanitised, secret: bytes, digest: bytes) -> None:
+        self.clean, self.secret, self.digest = clean, secret, digest
+
+    def judge(self, hand_in: HandIn, respond: Respond) -> Verdict:
+        """Ask what was handed in, and decide. An error of the judge's own is no verdict on the student."""
+        asked = exercise(hand_in.exercise)
+        cases = draw_cases(asked, seed_for(self.secret, hand_in.exercise, self.digest))
+        answers = ask(respond, cases)
+        try:
+            verdict, comparisons, noticed = decide(asked, cases, answers)
+            if verdict.points == 0:
+                return verdict
+            before = self.clean.steps[: self._place(hand_in)]
+            finding = inspect_source(
+                [s.source for s in before if s.hand_in is None], hand_in.name, comparisons, noticed,
+                numerical=asked.is_numerical, allowed=asked.allowed,
+            )  # fmt: skip
+        except Exception as error:  # the numbers are a stranger's: whatever they do to the judge ends here
+            why = f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
+            return Verdict(hand_in.exercise, 0, hand_in.points, False, None, why, {}, flagged="judge failed")
+        return verdict if finding is None else flag(verdict, finding)
+
+    def _place(self, hand_in: HandIn) -> int:
+        return next(i for i, s in enumerate(self.clean.steps) if s.hand_in is hand_in)
+
+
+def seed_for(secret: bytes, exercise_id: str, digest: bytes) -> int:
+    """The seed of the probes: the same for the same submission, and nobody without the secret can tell it."""
+    made = hmac.new(secret, exercise_id.encode() + b"\0" + digest, hashlib.sha256).digest()
+    return int.from_bytes(made[:16], "big")
+
+
+def _grade(hand_in: HandIn, session: Session, clean: Sanitised) -> ExerciseGrade:
+    restored = any(s.grade_id in clean.restored and hand_in.name in defined_names(s.source) for s in clean.steps)
+    verdict = session.judged.get(hand_in.exercise)
+    if verdict is None:
+        reason = session.failed.get(hand_in.exercise, "it was not handed in")
+        return ExerciseGrade(hand_in.exercise, hand_in.grade_id, 0.0, hand_in.points, None, reason, restored)
+    points = float(verdict.points)
+    return ExerciseGrade(hand_in.exercise, hand_in.grade_id, points, hand_in.points, verdict, "", restored)
+
+
+def secret_beside(gradebook: Path) -> bytes:
+    """The secret behind the probes, from the file beside the gradebook; made where there is none.
+
+    Only its owner can read the file. With another secret the same submission is asked other questions.
+    """
+    path = gradebook.with_suffix(".secret")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        found = path.read_bytes()
+        if len(found) != SECRET_BYTES:
+            raise ValueError(f"{path} is no secret of {SECRET_BYTES} bytes: restore it, or remove it.") from None
+        return found
+    made = secrets.token_bytes(SECRET_BYTES)
+    with open(descriptor, "wb") as file:
+        file.write(made)
+    return made
+
+
+__all__ = ["ExerciseGrade", "JailError", "SubmissionGrade", "grade", "secret_beside", "seed_for"]

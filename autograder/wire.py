@@ -1,0 +1,261 @@
+"""Messages over one socket, between the judge and a process that runs a stranger's code.
+
+A frame is a length, a header in JSON and the arrays that it names, each as .npy without pickle. Whatever is not exactly
+that is refused with a `WireError` before anything is made of it: nothing that is received is unpickled, evaluated or
+called, and no number in it decides how much memory is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from edf_course.exercises.probes import Answer, Arrays, Failure, Probe
+
+MAX_FRAME = 4_000_000  # bytes of one message
+MAX_HEADER = 1_000_000  # of which JSON
+MAX_ARRAYS = 200
+MAX_PROBE_PASSES = 16
+MAX_TEXT = 700  # characters of a failure's text
+KINDS = "biufc"
+FAILURES = frozenset({"unwritten", "raised", "time", "unusable"})
+NOTICED = frozenset({"returns", "library", "forward-in-backward"})
+
+_NAME = re.compile(r"[\w.@]{1,64}", re.ASCII)
+_LENGTHS = struct.Struct(">II")  # of the whole rest, of the header
+
+
+class WireError(Exception):
+    """What came over the socket is no message that was asked for."""
+
+
+class Gone(WireError):
+    """The other end is closed."""
+
+
+class Late(WireError):
+    """The other end took longer than it may."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a frame holds: its type, plain values, and arrays by name."""
+
+    type: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+
+
+class Connection:
+    """One end of a socket. Every call has a deadline (of time.monotonic), so nobody can be kept waiting."""
+
+    def __init__(self, end: socket.socket, max_frame: int = MAX_FRAME) -> None:
+        self._socket = end
+        self._max_frame = max_frame
+
+    def fileno(self) -> int:
+        """The socket's number."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def send(self, message: Message, deadline: float | None = None) -> None:
+        """Send a message. Raises: WireError where it is too long, Gone, Late."""
+        frame = encode(message, self._max_frame)
+        try:
+            self._wait(deadline)
+            self._socket.sendall(frame)
+        except TimeoutError as error:
+            raise Late("it did not read what it was sent") from error
+        except OSError as error:
+            raise Gone("the other end is closed") from error
+
+    def receive(self, deadline: float | None = None) -> Message:
+        """Receive the next message. Raises: WireError where it is none, Gone, Late."""
+        size, header_size = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        if not header_size <= size <= self._max_frame or header_size > MAX_HEADER:
+            raise WireError(f"a message of {size} bytes")
+        return decode(self._read(header_size, deadline), self._read(size - header_size, deadline))
+
+    def _read(self, count: int, deadline: float | None) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            try:
+                self._wait(deadline)
+                part = self._socket.recv(min(count - len(parts), 1 << 16))
+            except TimeoutError as error:
+                raise Late("no answer came in time") from error
+            except OSError as error:
+                raise Gone("the other end is closed") from error
+            if not part:
+                raise Gone("the other end is closed")
+            parts += part
+        return bytes(parts)
+
+    def _wait(self, deadline: float | None) -> None:
+        if deadline is None:
+            self._socket.settimeout(None)
+            return
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+
+
+def encode(message: Message, max_frame: int = MAX_FRAME) -> bytes:
+    """Return a message as a frame. Raises: WireError where it is too long or an array has no plain numbers."""
+    blobs = [_npy(name, array) for name, array in message.arrays.items()]
+    named = [[name, len(blob)] for name, blob in zip(message.arrays, blobs, strict=True)]
+    head = json.dumps({"type": message.type, "values": message.values, "arrays": named}).encode()
+    size = len(head) + sum(map(len, blobs))
+    if size > max_frame or len(head) > MAX_HEADER:
+        raise WireError(f"a message of {size} bytes, and {max_frame} is the most")
+    return _LENGTHS.pack(size, len(head)) + head + b"".join(blobs)
+
+
+def decode(head: bytes, body: bytes) -> Message:
+    """Return what a frame's header and body hold. Raises: WireError."""
+    try:
+        said = json.loads(head)
+    except (ValueError, RecursionError) as error:
+        raise WireError("a header that is no JSON") from error
+    if not isinstance(said, dict) or set(said) != {"type", "values", "arrays"}:
+        raise WireError("a header of another form")
+    kind, values, named = said["type"], said["values"], said["arrays"]
+    if not isinstance(kind, str) or not isinstance(values, dict) or not isinstance(named, list):
+        raise WireError("a header of another form")
+    if len(named) > MAX_ARRAYS:
+        raise WireError(f"{len(named)} arrays")
+    arrays: dict[str, np.ndarray] = {}
+    place = 0
+    for entry in named:
+        name, size = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in arrays:
+            raise WireError("an array without a proper name")
+        if type(size) is not int or not 0 < size <= len(body) - place:
+            raise WireError(f"the array {name} is not as long as it says")
+        arrays[name] = _array(name, body[place : place + size])
+        place += size
+    if place != len(body):
+        raise WireError("more bytes than the header names")
+    return Message(kind, values, arrays)
+
+
+def _npy(name: str, array: Any) -> bytes:
+    plain = np.array(array, subok=False, order="C")
+    if plain.dtype.kind not in KINDS:
+        raise WireError(f"{name} is no array of numbers")
+    if plain.dtype.itemsize > (16 if plain.dtype.kind == "c" else 8):  # long doubles differ from machine to machine
+        plain = plain.astype(complex if plain.dtype.kind == "c" else float)
+    file = io.BytesIO()
+    npy.write_array(file, plain, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+def _array(name: str, blob: bytes) -> np.ndarray:
+    """Read .npy by its header, and only where the header and the number of bytes say the same."""
+    file = io.BytesIO(blob)
+    try:
+        if npy.read_magic(file) != (1, 0):
+            raise WireError(f"{name} is .npy of another version")
+        shape, fortran, dtype = npy.read_array_header_1_0(file, max_header_size=1000)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise WireError(f"{name} is no .npy") from error
+    widest = 16 if dtype.kind == "c" else 8
+    if dtype.kind not in KINDS or dtype.hasobject or dtype.subdtype or dtype.itemsize > widest or fortran:
+        raise WireError(f"{name} is no plain array of numbers")
+    if len(shape) > 8 or any(type(n) is not int or n < 0 for n in shape):
+        raise WireError(f"{name} has no proper shape")
+    count = 1
+    for n in shape:
+        count *= n
+    rest = blob[file.tell() :]
+    if count * dtype.itemsize != len(rest):
+        raise WireError(f"{name} has another length than its shape says")
+    return np.frombuffer(rest, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def probe_message(number: int, kind: str, probe: Probe, seconds: float) -> Message:
+    """A question: `number` has to come back with the answer."""
+    arrays, counts = _numbered(probe.passes)
+    values = {"number": number, "kind": kind, "mode": probe.mode, "backward": probe.backward, "seconds": seconds}
+    return Message("probe", values | {"passes": counts}, arrays)
+
+
+def read_probe(message: Message) -> tuple[int, str, Probe, float]:
+    """The number, the kind, the probe and the seconds of a question; read where the judge is trusted."""
+    v = message.values
+    return v["number"], v["kind"], Probe(_passes(message), v["mode"], v["backward"]), v["seconds"]
+
+
+def answer_message(number: int, answer: Answer) -> Message:
+    """An answer to the question of that number."""
+    arrays, counts = _numbered(answer.passes)
+    failure = None if answer.failure is None else [answer.failure.kind, answer.failure.text]
+    values = {"number": number, "passes": counts, "failure": failure, "noticed": sorted(answer.noticed)}
+    return Message("answer", values, arrays)
+
+
+def read_answer(message: Message, number: int, probe: Probe) -> Answer:
+    """The answer to question `number`, looked at from all sides. Raises: WireError for anything else."""
+    if message.type != "answer":
+        raise WireError(f"{printable(message.type, 40)!r}, where an answer was asked for")
+    values = message.values
+    if set(values) != {"number", "passes", "failure", "noticed"}:
+        raise WireError("an answer of another form")
+    if type(values["number"]) is not int or values["number"] != number:
+        raise WireError("an answer to a probe that was not asked")
+    passes = _passes(message)
+    if len(passes) > len(probe.passes):
+        raise WireError("more passes than were asked for")
+    noticed = values["noticed"]
+    if not isinstance(noticed, list) or not all(isinstance(n, str) and n in NOTICED for n in noticed):
+        raise WireError("a remark that nobody makes")
+    return Answer(passes, _failure(values["failure"]), frozenset(noticed))
+
+
+def _failure(said: Any) -> Failure | None:
+    if said is None:
+        return None
+    if not isinstance(said, list) or len(said) != 2 or said[0] not in FAILURES or not isinstance(said[1], str):
+        raise WireError("a failure of another form")
+    return Failure(said[0], printable(said[1], MAX_TEXT))
+
+
+def _numbered(passes: Sequence[Arrays]) -> tuple[dict[str, np.ndarray], list[int]]:
+    """The arrays of all passes under one roof ("grad.x" of the first pass is "0.grad.x"), and how many each has."""
+    arrays = {f"{i}.{name}": a for i, one in enumerate(passes) for name, a in one.items()}
+    return arrays, [len(one) for one in passes]
+
+
+def _passes(message: Message) -> tuple[dict[str, np.ndarray], ...]:
+    counts = message.values.get("passes")
+    if not isinstance(counts, list) or len(counts) > MAX_PROBE_PASSES:
+        raise WireError("passes of another form")
+    passes: list[dict[str, np.ndarray]] = [{} for _ in counts]
+    for name, array in message.arrays.items():
+        number, dot, rest = name.partition(".")
+        if not dot or not rest or not number.isdigit() or int(number) >= len(passes):
+            raise WireError("an array of no pass")
+        passes[int(number)][rest] = array
+    if [len(p) for p in passes] != counts:
+        raise WireError("passes with another number of arrays than they say")
+    return tuple(passes)
+
+
+def printable(text: str, most: int) -> str:
+    """Text of a stranger without control characters (terminals act on them), cut to `most` characters."""
+    kept = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text[:most])
+    return kept if len(text) <= most else kept + " …"
