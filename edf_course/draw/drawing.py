@@ -33,9 +33,16 @@ class Drawing:
         self.text = text
 
     def png(self) -> bytes:
-        """Return the picture as a PNG file."""
+        """Return the picture as a PNG file, of 128 colours: a third or less of its size, and no eye sees it."""
+        from PIL import Image, PngImagePlugin
+
         file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=2 * DPI, facecolor=PAPER, metadata={"Description": self.text})
+        self.figure.savefig(file, format="png", dpi=2 * DPI, facecolor=PAPER)
+        few = Image.open(file).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        words = PngImagePlugin.PngInfo()
+        words.add_itxt("Description", self.text)
+        file = io.BytesIO()
+        few.save(file, format="png", optimize=True, dpi=(2 * DPI, 2 * DPI), pnginfo=words)
         return file.getvalue()
 
     def __repr__(self) -> str:

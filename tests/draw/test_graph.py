@@ -1,5 +1,6 @@
 """draw.graph: what is read from the three engines, and that the picture can be read."""
 
+import io
 import random
 import re
 from itertools import pairwise
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch
+from PIL import Image
 
 from edf_course import draw, edf
 from edf_course.cgp.dag import DAG
@@ -338,6 +340,13 @@ def test_a_notebook_gets_a_png_and_its_text():
     assert data["image/png"] in data["text/html"]
     assert metadata["image/png"]["alt"] == data["text/plain"]
     assert metadata["image/png"]["width"] < 500
+
+
+def test_a_picture_of_thirty_nodes_is_a_small_file_that_holds_its_text():
+    drawing = draw.graph(expression_of_30_nodes())
+    png = drawing.png()
+    assert len(png) < 200_000
+    assert Image.open(io.BytesIO(png)).text["Description"] == drawing.text
 
 
 # Wrong use
