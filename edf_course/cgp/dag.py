@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edf_course.cgp.expression import Exp, Formula, Partials, parse
+from edf_course.least_squares import levenberg_marquardt_step
 
 Values = dict[str, Any]  # by name: a number, or an array (B,) for a batch
 
@@ -159,7 +160,7 @@ class DAG:
         e = errors(here)
         for _ in range(steps):
             J = self.jacobian(inputs, here)
-            s = np.linalg.solve(J.T @ J + damping * np.eye(J.shape[1]), J.T @ e)
+            s = levenberg_marquardt_step(J, e, damping)
             there = {p: value + float(step) for (p, value), step in zip(here.items(), s, strict=True)}
             e_there = errors(there)
             if e_there @ e_there < e @ e:

@@ -165,13 +165,14 @@ class GraphPrimer:
         Source: Kak, slides 46-50. There the error does not enter the update, and it is said that such a graph cannot
         learn without activations; it does (ERRATA E18, E19). ab and bc are found only as a sum (E20).
         """
+        dag = self.dag
         self.vals_for_learnable_params = {p: random.uniform(0, 1) for p in self.learnable_params}
         print(f"\n\nInitial values for all learnable parameters: {self.vals_for_learnable_params}")
         passes = 1 if self.as_published else self.epochs or 1
         for index in [i for _ in range(passes) for i in range(self._need("dataset_size"))]:
             inputs, truth = self._sample(index)
             predicted, to_param, to_var = self.forward_propagate_one_input_sample_with_partial_deriv_calc(index, inputs)
-            errors = {v: truth[v] - predicted[v] for v in self.dag.outputs}
+            errors = {v: truth[v] - predicted[v] for v in dag.outputs}
             loss = float(np.linalg.norm(list(errors.values())))
             if not np.isfinite(loss):
                 raise FloatingPointError(
@@ -181,9 +182,9 @@ class GraphPrimer:
             self.LOSS.append(loss)
             direct = _from_tables(to_param, to_var)
             if self.as_published:
-                steps = as_published.dag_step(self.dag, direct)
+                steps = as_published.dag_step(dag, direct)
             else:
-                steps = self.dag.backward(direct, {v: -2.0 * e for v, e in errors.items()})
+                steps = dag.backward(direct, {v: -2.0 * e for v, e in errors.items()})
             for p in self.learnable_params:
                 self.vals_for_learnable_params[p] -= self.learning_rate * float(steps[p])
             if index > 0 and index % self.display_loss_how_often == 0:
@@ -286,8 +287,9 @@ class GraphPrimer:
     def _draw_graph(self, title: str) -> None:
         from edf_course.draw.cgp_network import network
 
+        columns = self.dag.columns()
         arcs = [(x, v, self.var_to_var_param[v].get(x, "")) for v, sources in self.depends_on.items() for x in sources]
-        network(self.dag.columns(), arcs, title)
+        network(columns, arcs, title)
 
     # ------------------------------------------------------------------ helpers
 

@@ -48,6 +48,7 @@ class ComputationalGraphPrimer(GraphPrimer):
     """
 
     AutogradCustomization = AutogradCustomization
+    AutoGradCustomization = AutogradCustomization  # as slide 96 spells it
 
     bias: Any = None
     _network: Network | None = None  # the layers
@@ -89,7 +90,7 @@ class ComputationalGraphPrimer(GraphPrimer):
         Source: Kak, slide 53.
         """
         n = self._need("dataset_size") // 2
-        drawn = np.random.standard_normal((n, 2, len(self.independent_vars)))  # noqa: NPY002  # the published order
+        drawn = np.random.standard_normal((n, 2, len(self.dag.inputs)))  # noqa: NPY002  # the published order
         self.training_data = {0: list(drawn[:, 0] + 2.0), 1: list(drawn[:, 1] * 2 + 4.0)}
         return self.training_data
 
@@ -146,8 +147,8 @@ class ComputationalGraphPrimer(GraphPrimer):
         self.bias = float(self.bias + self.learning_rate * bias_step)
 
     def _start_one_neuron(self) -> None:
-        if len(self.exp_objects) != 1:
-            raise NeuronError(f"a one-neuron model has one expression, but there are {len(self.exp_objects)}.")
+        if len(self.dag.expressions) != 1:
+            raise NeuronError(f"a one-neuron model has one expression, but there are {len(self.dag.expressions)}.")
         self.vals_for_learnable_params = {p: random.uniform(0, 1) for p in self.learnable_params}
         self.bias = random.uniform(0, 1)
 
@@ -246,7 +247,7 @@ class ComputationalGraphPrimer(GraphPrimer):
         n, rate, every = self._need("training_iterations"), self.learning_rate, self.display_loss_how_often
         if self.as_published:
             batches, meter = self._batches(training_data), self._meter()
-            model = torch_twin.published_net(option, self.input_size, len(self.dependent_vars))
+            model = torch_twin.published_net(option, len(self.dag.inputs), len(self.dag.expressions))
             torch_twin.train_published(model, batches, n, rate, meter)
             self._finish(meter)
             return
@@ -313,7 +314,7 @@ class ComputationalGraphPrimer(GraphPrimer):
             self.bias = biases[0][0] if network is self._neuron else dict(enumerate(biases, 1))
 
     def _weights(self) -> dict[str, float]:
-        if self.vals_for_learnable_params is None:
+        if self.vals_for_learnable_params is None or self.bias is None:
             raise NeuronError(
                 "the weights have no values yet: run a training loop, or set vals_for_learnable_params and bias."
             )

@@ -493,3 +493,51 @@ def test_pictures_have_axes_labels_and_names():
     axes = plt.gcf().axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("iteration", "loss")
     assert axes.lines[0].get_xydata().tolist() == [[50 * (i + 1), loss] for i, loss in enumerate(cgp.LOSS)]
+
+
+@pytest.mark.parametrize(("backend", "shown"), [("agg", 0), ("TkAgg", 1), ("inline", 1)])
+def test_a_picture_is_shown_only_where_there_is_something_to_show_it(backend, shown, monkeypatch):
+    calls = []
+    monkeypatch.setattr(plt, "get_backend", lambda: backend)
+    monkeypatch.setattr(plt, "show", lambda: calls.append(1))
+    dag_primer().display_DAG()
+    assert len(calls) == shown
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda cgp: cgp.gen_training_data(),
+        lambda cgp: cgp.train_on_all_data(),
+        lambda cgp: cgp.display_DAG(),
+        lambda cgp: cgp.run_training_loop_one_neuron_model({0: [[1.0]]}),
+        lambda cgp: cgp.run_training_with_torchnn("one_neuron", {0: [[1.0]]}),
+        lambda cgp: cgp.fit_all_data(),
+    ],
+)
+def test_what_needs_a_graph_says_so_before_there_is_one(call):
+    with pytest.raises(GraphError, match="call"):
+        call(ComputationalGraphPrimer(expressions=["xw=ab*xa"], dataset_size=4, training_iterations=2))
+
+
+def test_weights_without_values_are_said():
+    cgp, data = multi_neuron()
+    with pytest.raises(NeuronError, match="no values yet"):
+        cgp.forward_prop_multi_neuron_model(data[0][:2])
+
+
+def test_stopping_a_training_keeps_what_was_learned(monkeypatch):
+    cgp, data = multi_neuron(training_iterations=100)
+
+    def stop(self, i, loss):
+        if i == 50:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("edf_course.cgp.neurons.RunningLoss.add", stop)
+    with pytest.raises(KeyboardInterrupt):
+        cgp.run_training_loop_multi_neuron_model(data)
+    seed(7)
+    cgp.gen_training_data()
+    begin = {p: random.uniform(0, 1) for p in sorted(cgp.learnable_params)}
+    assert cgp.vals_for_learnable_params.keys() == begin.keys()
+    assert cgp.vals_for_learnable_params != begin
