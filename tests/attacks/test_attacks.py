@@ -1,0 +1,163 @@
+"""What a submission may try: it gets what its code deserves, and the next one is graded as if it had not been there."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from autograder.jail import Jail
+from autograder.sanitise import Unreadable, read_submission
+from autograder.submission import SubmissionGrade, grade
+from tests.attacks.catalogue import (
+    ATTACKS, COMPLEX_STEP, DELEGATES, DIFFERENCES, LOOKS_FOR_LEFTOVERS, NONE, PEEKS, TORCH, UNREADABLE,
+    WRITES_EVERYWHERE, Attack,
+)  # fmt: skip
+from tests.attacks.conftest import Grader
+from tests.attacks.lecture import FULL, LECTURE, SECRET, SIGMOID, cells, code, notebook, submission, without_an_answer
+
+
+def points(result: SubmissionGrade) -> tuple[float, ...]:
+    return tuple(e.points for e in result.exercises)
+
+
+def printed(result: SubmissionGrade) -> str:
+    """All that the submission's cells printed or ended in."""
+    outputs = [o for c in json.loads(result.notebook)["cells"] for o in c["outputs"]]
+    return "\n".join("".join(o.get("text", "")) + o.get("ename", "") for o in outputs)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[f"{a.row} {a.name}" for a in ATTACKS])
+def test_an_attack_gets_what_its_code_deserves_and_harms_nobody(graded: Grader, attack: Attack) -> None:
+    result = graded(attack.content)
+    assert result.ungraded == ""
+    assert points(result) == attack.deserves
+    assert all(e.verdict is not None or e.reason for e in result.exercises)
+    bystander = graded(submission(first=LOOKS_FOR_LEFTOVERS))
+    assert points(bystander) == FULL
+    assert "LEFT [] None False None" in printed(bystander)
+
+
+def test_nothing_that_helps_is_found_in_the_jail(graded: Grader) -> None:
+    assert "FOUND []" in printed(graded(without_an_answer(first=PEEKS)))
+
+
+def test_nothing_but_an_own_tmp_can_be_written(graded: Grader) -> None:
+    assert "WROTE" not in printed(graded(submission(first=WRITES_EVERYWHERE)))
+
+
+@pytest.mark.parametrize("how", sorted(DELEGATES))
+def test_the_library_s_node_is_recognised_and_flagged(graded: Grader, how: str) -> None:
+    result = graded(submission(sigmoid=DELEGATES[how]))
+    assert points(result) == (0, *FULL[1:])
+    verdict = result.exercises[0].verdict
+    assert verdict is not None
+    assert verdict.misconception == "delegates"
+    assert verdict.flagged
+
+
+@pytest.mark.parametrize("source", [DIFFERENCES, COMPLEX_STEP], ids=["central", "complex step"])
+def test_differences_are_recognised_and_flagged(graded: Grader, source: str) -> None:
+    result = graded(submission(sigmoid=source))
+    assert points(result) == (0, *FULL[1:])
+    verdict = result.exercises[0].verdict
+    assert verdict is not None
+    assert verdict.misconception == "numerical"
+
+
+def test_torch_is_not_there(graded: Grader) -> None:
+    result = graded(submission(sigmoid=TORCH))
+    assert points(result) == (0, *FULL[1:])
+
+
+@pytest.mark.parametrize("what", sorted(UNREADABLE))
+def test_what_is_no_notebook_ends_with_a_reason(graded: Grader, what: str) -> None:
+    result = graded(UNREADABLE[what])
+    assert result.ungraded.startswith(("the file is", "the notebook"))
+    assert result.exercises == ()
+
+
+def test_other_encodings_and_formats_are_mended(graded: Grader) -> None:
+    text = submission(sigmoid=SIGMOID + "# é").decode()
+    plain = json.dumps(json.loads(text), ensure_ascii=False)
+    for content in (plain.encode("utf-16"), plain.encode("cp1252")):
+        result = graded(content)
+        assert points(result) == FULL
+        assert "not in UTF-8" in result.mended[0]
+    old = [c | {"input": c["source"], "language": "python"} for c in cells()]
+    worksheet = {"cells": [{k: v for k, v in c.items() if k != "source"} for c in old], "metadata": {}}
+    third = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [worksheet]}
+    result = graded(json.dumps(third).encode())
+    assert points(result) == FULL
+    assert "format 3" in result.mended[0]
+
+
+def test_a_kernel_that_is_not_there_does_not_matter(graded: Grader) -> None:
+    assert points(graded(notebook(cells(), metadata={"kernelspec": {"name": "none-such"}}))) == FULL
+
+
+def test_links_folders_and_pipes_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(__file__)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"{}")
+    for name in ("folder", "link", "pipe", "missing"):
+        with pytest.raises(Unreadable):
+            read_submission(tmp_path / name)
+    assert read_submission(tmp_path / "file") == b"{}"
+
+
+def test_markup_scripts_and_escapes_do_not_leave_the_jail(graded: Grader) -> None:
+    evil = (
+        "from IPython.display import HTML, Javascript, display\n"
+        "display(HTML('<script>alert(1)</script>'), Javascript('alert(2)'))\n"
+        "print('\\x1b]0;title\\x07 \\x9b2J')\nraise ValueError('\\x1b[31m red')"
+    )
+    result = graded(submission(between=evil))
+    assert points(result) == FULL
+    assert "<script>" not in result.notebook
+    assert "javascript" not in result.notebook
+    assert "\\u001b" not in result.notebook
+    assert "\x1b" not in printed(result)
+
+
+def test_every_submission_is_asked_other_questions(jail: Jail) -> None:
+    asks = "print('ASKED', self.x.value.ravel()[0])"
+    source = SIGMOID.replace("    def forward(self):\n", f"    def forward(self):\n        open('/tmp/x', 'a').write(repr({asks[15:-1]}))\n")
+    asked = set()
+    for secret, extra in ((SECRET, "1"), (SECRET, "1"), (SECRET, "2"), (b"another", "1")):
+        told = "print('ASKED', open('/tmp/x').read())"
+        result = grade(submission(sigmoid=source, last=told, first=extra), LECTURE, secret, jail)
+        asked.add(printed(result).partition("ASKED")[2])
+    assert len(asked) == 3
+
+
+def test_the_grader_s_memory_and_files_stay(graded: Grader) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        assert points(graded(without_an_answer(last="import os\nos._exit(3)"))) == NONE
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_daemon_does_not_outlive_its_submission(jail: Jail, graded: Grader) -> None:
+    from tests.attacks.catalogue import DAEMON
+
+    assert jail._process is not None
+    result = graded(without_an_answer(first=DAEMON))
+    assert "STARTED" not in printed(result)
+    assert _descendants(jail._process.pid) == 2  # bubblewrap's own init, and the warm process
+
+
+def _descendants(process: int) -> int:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return len(children) + sum(_descendants(int(child)) for child in children)
+
+
+def test_the_name_of_a_cell_is_no_way_in(graded: Grader) -> None:
+    evil = code("1", "=cmd|' /C calc'!A0")
+    evil["id"] = "../../../etc/passwd"
+    assert points(graded(notebook([evil, *cells()]))) == FULL
