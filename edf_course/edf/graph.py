@@ -30,6 +30,7 @@ class Graph:
     def __init__(self) -> None:
         self.CompNodes: list[CompNode] = []
         self.Parameters: list[Parameter] = []
+        self.training = True  # read by Dropout and BatchNorm; set it to False to use the net
 
     def __enter__(self) -> Graph:
         _entered.set((*_entered.get(), self))

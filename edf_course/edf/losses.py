@@ -92,6 +92,40 @@ class SquaredError(CompNode):
         self.t.addgrad(-delta)
 
 
+class BCE(CompNode):
+    """Binary cross-entropy: value[b] = -sum_i (y[b, i] log p[b, i] + (1 - y[b, i]) log(1 - p[b, i])).
+
+    Shapes: probabilities p (B,) or (B, n), and y the same, 0 or 1 or between -> (B,), in nats.
+    Backward: p.grad = grad ((1 - y) / (1 - p) - y / p); a term whose weight is 0 is 0, also where p is 0 or 1.
+    Raises: ShapeError where the shapes differ; DataError where y leaves 0 ... 1.
+    """
+
+    def __init__(self, p: Any, y: Any) -> None:
+        super().__init__()
+        self.p, self.y = as_operand(p), as_operand(y, floats=False)
+
+    def forward(self) -> None:
+        p, y = self.p.value, self.y.value.astype(self.p.value.dtype)
+        require_same_shape("BCE", p=p, y=y)
+        if y.min() < 0 or y.max() > 1:
+            raise DataError(f"BCE: y is 0 or 1 (or a probability), but goes from {y.min()} to {y.max()}.")
+        with np.errstate(divide="ignore"):
+            surprise = -_weighted(y, np.log, p) - _weighted(1 - y, np.log, 1 - p)
+        self.value = surprise.reshape(len(p), -1).sum(axis=1)
+
+    def backward(self) -> None:
+        p, y = self.p.value, self.y.value.astype(self.p.value.dtype)
+        grad = np.reshape(self.grad, (-1,) + (1,) * (p.ndim - 1))
+        with np.errstate(divide="ignore"):
+            self.p.addgrad(grad * (_weighted(1 - y, np.reciprocal, 1 - p) - _weighted(y, np.reciprocal, p)))
+
+
+def _weighted(weight: np.ndarray, f: Any, x: np.ndarray) -> np.ndarray:
+    """Return weight * f(x), and 0 where the weight is 0, whatever f(x) is there."""
+    weighted: np.ndarray = weight * np.where(weight > 0, f(x), 0.0)
+    return weighted
+
+
 def class_labels(node: str, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return the labels `y` as integers that can index the columns of `scores`.
 

@@ -32,6 +32,9 @@ def SGD(learning_rate: float | None = None) -> None:
     current_graph().sgd(sys.modules[_MODULE].learning_rate if learning_rate is None else learning_rate)
 
 
+UpdateParameters = SGD  # its name in another dialect
+
+
 def clear() -> None:
     """Empty the current graph. Do so before a cell builds a graph again, or the old nodes stay in it."""
     current_graph().clear()
