@@ -39,8 +39,8 @@ class Sum(CompNode):
             return tuple(range(1, ndim))
         if not -ndim <= self.axis < ndim or self.axis % ndim == 0:
             raise ShapeError(
-                f"{type(self).__name__}: axis {self.axis} of a value of shape {self.x.value.shape}: features are axes 1 "
-                f"to {ndim - 1}; the batch, axis 0, stays (parameters average over it)."
+                f"{type(self).__name__}: axis {self.axis} of a value of shape {self.x.value.shape}: features are axes "
+                f"1 to {ndim - 1}; the batch, axis 0, stays (parameters average over it)."
             )
         return (self.axis % ndim,)
 
