@@ -38,9 +38,7 @@ class Activation(NamedTuple):
 ACTIVATIONS = {
     "sigmoid": Activation(expit, lambda y: y * (1.0 - y)),  # Eq. (25), (26)
     "tanh": Activation(np.tanh, lambda y: 1.0 - y * y),
-    "relu": Activation(
-        lambda x, out=None: np.maximum(x, 0.0, out=out), lambda y: (y > 0).astype(y.dtype)
-    ),  # 0 at 0 (E41)
+    "relu": Activation(lambda x, out=None: np.maximum(x, 0.0, out=out), lambda y: (y > 0) * 1.0),  # 0 at 0 (E41)
     "linear": Activation(np.positive, np.ones_like),
 }
 

@@ -7,7 +7,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import torch  # noqa: E402
 
-from tests.benchmarks import edf_step, imports, memory  # noqa: E402
+from tests.benchmarks import cgp, edf_step, imports, memory  # noqa: E402
 from tests.benchmarks.table import render  # noqa: E402
 
 torch.set_num_threads(1)
@@ -17,4 +17,5 @@ print("a peer, on our number where there is none.\n")
 rows = [*imports.rows(), *memory.rows()]
 for activation in edf_step.ACTIVATIONS:
     rows += edf_step.rows(activation)
+rows += cgp.rows()
 print(render(rows))

@@ -28,7 +28,18 @@ def run(make, options, monkeypatch):
     return cgp, lines(out.getvalue(), "[iter"), curves[-1] if curves else cgp.LOSS
 
 
-@pytest.mark.parametrize("options", [ONE_NEURON, MULTI_NEURON], ids=["one", "multi"])
+DEEP = {
+    **MULTI_NEURON,
+    "num_layers": 4,
+    "layers_config": [2, 3, 2, 1],
+    "expressions": [
+        *("xw=ap*xp+aq*xq", "xy=bp*xp+bq*xq", "xz=cp*xp+cq*xq"),
+        *("xj=dw*xw+dy*xy+dz*xz", "xk=ew*xw+ey*xy+ez*xz", "xo=fj*xj+fk*xk"),
+    ],
+}
+
+
+@pytest.mark.parametrize("options", [ONE_NEURON, MULTI_NEURON, DEEP], ids=["one", "multi", "deep"])
 def test_losses_prints_and_parameters_are_those_of_1_1_5(options, monkeypatch):
     theirs, their_lines, their_losses = run(Theirs, options, monkeypatch)
     ours, our_lines, _ = run(lambda **o: ComputationalGraphPrimer(**o, as_published=True), options, monkeypatch)

@@ -202,6 +202,23 @@ def test_the_dag_learns_as_errata_e18_says():
     assert "np.float64" not in text
 
 
+def test_a_step_of_the_dag_is_learning_rate_times_the_gradient():
+    cgp = dag_primer(dataset_size=1, learning_rate=1e-3)
+    with printed() as out:
+        cgp.train_on_all_data()
+    begin = eval(lines(out.getvalue(), "Initial")[0].partition(": ")[2])
+    _, gradient = cgp.dag.gradient(cgp.dataset_input_samples[0], begin, cgp.true_output_vals[0])
+    steps = {p: (begin[p] - cgp.vals_for_learnable_params[p]) / 1e-3 for p in begin}
+    assert steps == pytest.approx(gradient, rel=1e-9)
+
+
+def test_epochs_are_passes_over_the_samples():
+    cgp = dag_primer(dataset_size=20, epochs=3)
+    with printed():
+        cgp.train_on_all_data()
+    assert len(cgp.LOSS) == 60
+
+
 def test_the_dag_recovers_what_the_data_determine():
     cgp = dag_primer()
     found = cgp.fit_all_data()
