@@ -20,6 +20,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from autograder.provenance import DERIVATIVES
 from autograder.seccomp import NoFilter, program
-from autograder.wire import Connection
+from autograder.wire import Connection, WireError
 
 MB = 1 << 20
 START_SECONDS = 60.0
@@ -204,6 +205,12 @@ class Jail:
             inmate = Inmate(Connection(ours), int(said.split()[1]), handles[0] if handles else None, self)
             self._ended: int | None = None
             self._over = False
+            try:
+                if inmate.connection.receive(time.monotonic() + START_SECONDS).type != "ready":
+                    raise WireError("another word than ready")
+            except WireError as error:
+                inmate.kill()
+                raise JailError(f"A process could not be confined, and ran nothing: {self._said()}") from error
             try:
                 yield inmate
             finally:

@@ -118,10 +118,11 @@ def read_submission(path: Path) -> bytes:
     except OSError as error:
         why = "it is a link, which is not followed" if path.is_symlink() else str(error)
         raise Unreadable(f"{path.name} cannot be read: {why}") from None
+    kind = os.fstat(descriptor)
+    if not stat.S_ISREG(kind.st_mode):
+        os.close(descriptor)
+        raise Unreadable(f"{path.name} is no file")
     with open(descriptor, "rb") as file:
-        kind = os.fstat(descriptor)
-        if not stat.S_ISREG(kind.st_mode):
-            raise Unreadable(f"{path.name} is no file")
         if kind.st_size > MAX_BYTES:
             raise Unreadable(f"the file is too large: {kind.st_size / 1e6:.0f} MB")
         return file.read(MAX_BYTES)

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.jail import Inmate, Jail, JailError
+from autograder.jail import Inmate, Jail
 from autograder.sanitise import HandIn, Step
 from autograder.wire import Gone, Late, Message, WireError, printable, probe_message, read_answer
-from autograder.zygote import FAILED
 from edf_course.exercises import statement
 from edf_course.exercises.probes import Answer, Failure, Probe
 
@@ -168,8 +167,6 @@ class _Attempt:
     def _death(self) -> Sick:
         """Why the process is gone."""
         code = self.inmate.kill()
-        if code == FAILED:
-            raise JailError("A process could not be confined; nothing was run in it.")
         names = {-9: "it was killed, or closed its connection to the judge", -11: "it ended in a segmentation fault"}
         return Sick(names.get(code or 0, f"it ended its process (code {code})"))
 

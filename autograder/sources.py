@@ -86,6 +86,10 @@ def _bind(statement: ast.stmt, names: dict[str, Any]) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         for target in targets:
             _assign(target, statement.value, names)
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        if isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
+            _patch(call.args[0], _function(statement, "setattr", names), names)
 
 
 def _bind_from(statement: ast.ImportFrom, names: dict[str, Any]) -> None:
@@ -119,16 +123,30 @@ def _assign(target: ast.expr, value: ast.expr, names: dict[str, Any]) -> None:
         parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
         for i, part in enumerate(target.elts):
             _assign(part, parts[i] if len(parts) == len(target.elts) else value, names)
-    elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-        owner = names.get(target.value.id)  # Sigmoid.forward = …: one more function of a class of theirs
-        if isinstance(owner, type) and owner.__module__ == "__main__":
-            setattr(owner, f"part{len(vars(owner))}", _value(value, target.attr, names))
+    elif isinstance(target, ast.Attribute):
+        root: ast.expr = target.value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        _patch(root, _value(value, target.attr, names), names)
+
+
+def _patch(owner: ast.expr, value: Any, names: dict[str, Any]) -> None:
+    """Sigmoid.forward = …, or setattr: one more part of a class of theirs."""
+    found = names.get(owner.id) if isinstance(owner, ast.Name) else None
+    if isinstance(found, type) and found.__module__ == "__main__":
+        setattr(found, f"part{len(vars(found))}", value)
 
 
 def _value(value: ast.expr, name: str, names: dict[str, Any]) -> Any:
-    """What an expression stands for: what it names, or a function that would work it out."""
-    found = _named(value, names)
+    """What an expression stands for: what it names, its number, or a function that would work it out."""
+    found = _number(value) or _named(value, names)
     return _function(ast.Expr(value), name, names) if found is None else found
+
+
+def _number(value: ast.expr) -> float | complex | None:
+    if isinstance(value, ast.Constant) and isinstance(value.value, (int, float, complex)):
+        return value.value
+    return None
 
 
 def _named(value: ast.expr, names: dict[str, Any]) -> Any:
@@ -162,11 +180,20 @@ def _class(statement: ast.ClassDef, names: dict[str, Any]) -> type:
         else:
             parts.append(_function(item, statement.name, names))
     parts += [_function(ast.Expr(d), statement.name, names) for d in statement.decorator_list]
-    made = {f"part{i}": part for i, part in enumerate(parts)} | {"__module__": "__main__"}
+    made: dict[str, Any] = {f"part{i}": part for i, part in enumerate(parts)} | {"__module__": "__main__"}
+    made |= {name: number for item in statement.body for name, number in _numbers(item)}
     try:
         return type(statement.name, tuple(bases), made)
     except TypeError:  # bases that do not go together
         return type(statement.name, (), made)
+
+
+def _numbers(statement: ast.stmt) -> Iterator[tuple[str, float | complex]]:
+    """The attributes of a class that are plain numbers, such as a step."""
+    for target in statement.targets if isinstance(statement, ast.Assign) else ():
+        number = _number(statement.value)  # type: ignore[attr-defined]
+        if isinstance(target, ast.Name) and number is not None and not target.id.startswith("__"):
+            yield target.id, number
 
 
 def _function(statement: ast.stmt, name: str, names: dict[str, Any]) -> types.FunctionType:

@@ -21,14 +21,15 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 
-from autograder.wire import Connection, Message, WireError, answer_message, printable, read_probe
+from autograder.wire import Connection, Gone, Message, WireError, answer_message, printable, read_probe
 from edf_course import handin
 from edf_course.exercises.answering import answer
 from edf_course.exercises.probes import Answer, Failure
 from edf_course.exercises.recording import TimeUp
 
-MAX_TEXT = 100_000  # characters of all output of a cell
-MAX_PICTURE = 400_000  # bytes in base64 of all pictures of a cell
+MAX_TEXT = 50_000  # characters of all output of a cell
+MAX_PICTURE = 300_000  # bytes in base64 of all pictures of a cell
+MAX_OUTPUTS = 100  # of a cell
 
 
 class Outputs:
@@ -50,7 +51,7 @@ class Outputs:
         if self.kept and self.kept[-1].get("name") == name:
             self.kept[-1]["text"] += text
         else:
-            self.kept.append({"output_type": "stream", "name": name, "text": text})
+            self._keep({"output_type": "stream", "name": name, "text": text})
 
     def show(self, data: dict[str, Any], output_type: str) -> None:
         """Keep what was displayed, or the value of the cell's last line."""
@@ -63,15 +64,19 @@ class Outputs:
         if isinstance(picture, str) and len(picture) <= self.picture_left:
             self.picture_left -= len(picture)
             kept["image/png"] = picture
-        if kept:
-            self.kept.append({"output_type": output_type, "data": kept})
+        if any(kept.values()):
+            self._keep({"output_type": output_type, "data": kept})
 
     def error(self, name: str, value: str, lines: list[str]) -> None:
         """Keep how a cell ended."""
-        self.kept.append(
-            {"output_type": "error", "ename": printable(name, 100), "evalue": printable(value, 1000),
+        self._keep(
+            {"output_type": "error", "ename": printable(name, 100), "evalue": self._within(printable(value, 1000)),
              "traceback": self._within("\n".join(lines)).split("\n")}
         )  # fmt: skip
+
+    def _keep(self, output: dict[str, Any]) -> None:
+        if len(self.kept) < MAX_OUTPUTS:
+            self.kept.append(output)
 
     def _within(self, text: str) -> str:
         kept = text[: self.text_left]
@@ -169,6 +174,7 @@ class Worker:
     def run(self) -> None:
         """Answer messages until there are no more."""
         handin.serve = self.serve
+        self.connection.send(Message("ready"))
         while True:
             try:
                 message = self.connection.receive()
@@ -178,7 +184,12 @@ class Worker:
             self.handing_in = values["hand_in"]
             succeeded = self._run_cell(values["source"], values["seconds"])
             ran = {"cell": values["cell"], "succeeded": succeeded, "outputs": self.shell.outputs.kept}
-            self.connection.send(Message("ran", ran))
+            try:
+                self.connection.send(Message("ran", ran))
+            except Gone:
+                return
+            except WireError:
+                self.connection.send(Message("ran", ran | {"outputs": []}))
 
     def _run_cell(self, source: str, seconds: float) -> bool:
         outputs = self.shell.outputs

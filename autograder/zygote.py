@@ -17,11 +17,10 @@ import sys
 from collections.abc import Mapping, Sequence
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAP_AMBIENT = 24, 38, 22, 47
 PR_CAP_AMBIENT_CLEAR_ALL, SECCOMP_MODE_FILTER = 4, 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
-FAILED = 97  # how a child ends that could not be confined
 
 
 class Withheld:
@@ -92,7 +91,7 @@ def _be_the_child(
 ) -> None:  # fmt: skip
     from autograder.worker import Shell, work
 
-    code = FAILED
+    code = 1
     try:
         control.close()
         os.setsid()
@@ -121,9 +120,11 @@ def _be_the_child(
 def _hide(libc: ctypes.CDLL, scratch: int) -> None:
     """Put fresh, small, empty folders over everything that can be written or that tells of others."""
     _must(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
-    for place, size, inodes in ((b"/proc", 4096, 2), (b"/dev/shm", scratch // 4, 200), (b"/tmp", scratch, 2000)):
-        options = f"size={size},nr_inodes={inodes},mode=700".encode()
-        _must(libc.mount(b"tmpfs", place, b"tmpfs", MS_NOSUID | MS_NODEV, options), f"mount {place.decode()}")
+    flags = MS_NOSUID | MS_NODEV
+    _must(libc.mount(b"tmpfs", b"/proc", b"tmpfs", flags | MS_RDONLY, b"size=4096"), "mount /proc")
+    for place, size in ((b"/dev/shm", scratch // 4), (b"/tmp", scratch)):
+        options = f"size={size},nr_inodes=2000,mode=700".encode()
+        _must(libc.mount(b"tmpfs", place, b"tmpfs", flags, options), f"mount {place.decode()}")
 
 
 def _drop_everything(libc: ctypes.CDLL, filter_: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a submission may try, row by row of a list of attacks on graders: its number, a name, the file, what it deserves.
+"""What a submission may try, row by row of a list of attacks: its number, a name, the file, what it deserves.
 
 `NONE` means that there is no right answer in it. The rows are numbered as in the list that the course keeps.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tests.attacks.lecture import (
-    FULL, GATE, NAMES, NOTHING, RIGHT, SGD, SIGMOID, cells, code, hand_in_source, notebook, submission, without_an_answer,
-)  # fmt: skip
+from tests.attacks.lecture import FULL, NOTHING, SGD, SIGMOID, cells, notebook, submission, without_an_answer
 
 NONE = (0.0, 0.0, 0.0)
 
@@ -99,14 +97,14 @@ found = []
 for place in ('/', os.path.dirname(os.path.dirname(edf_course.__file__)), '/root', '/home', os.getcwd()):
     for folder, _, files in os.walk(place):
         found += [os.path.join(folder, f) for f in files
-                  if f.endswith(('.ipynb', '.db', '.secret')) or 'solutions' in folder or folder.endswith('/autograder/exercises')]
+                  if f.endswith(('.ipynb', '.db', '.secret')) or 'solutions' in folder or '/autograder/exercises' in folder]
 try:
     import autograder.exercises
     found.append('autograder')
 except ImportError:
     pass
 found += os.listdir('/proc')
-found += [str(o) for o in gc.get_objects() if type(o).__module__.startswith('autograder.') and type(o).__name__ in ('Exercise', 'Case')]
+found += [str(o) for o in gc.get_objects() if type(o).__name__ in ('Exercise', 'Case', 'Truth', 'Verdict')]
 found = [f for f in found if not f.startswith(('/usr/', '/jail/packages', '/jail/edf_course/_lectures'))]
 print('FOUND', found)
 """
@@ -134,7 +132,8 @@ print('LEFT', [p for p in ('/tmp/left', '/dev/shm/left', '/dev/left') if os.path
 LEAVES_IN_MEMORY = "np.left = CompNode.left = 1\nCompNode.forward = lambda self: None"
 DAEMON = """\
 import os, signal, subprocess, sys, threading, time
-for start in (os.fork, lambda: subprocess.Popen(['sleep', '1000']), lambda: os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})):
+spawn = lambda: os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})
+for start in (os.fork, lambda: subprocess.Popen(['sleep', '1000']), spawn):
     try:
         start()
         print('STARTED', start)
@@ -166,7 +165,11 @@ TOUCHED = "kept = np.ones(4_000_000_000)"
 FILES = "kept = [open('/dev/null') for _ in range(100_000)]"
 DISK = "f = open('/tmp/big', 'wb')\nwhile True:\n    f.write(b'x' * 1_000_000)"
 MANY_FILES = "for i in range(1_000_000):\n    open(f'/tmp/{i}', 'w').close()"
-THREADS = "import threading, time\nfor _ in range(100_000):\n    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
+THREADS = """\
+import threading, time
+for _ in range(100_000):
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+"""
 PRINTS = "for _ in range(1000):\n    print('x' * 1_000_000)"
 DISPLAYS = "from IPython.display import display, Image\nfor _ in range(100_000):\n    display('x' * 1000)"
 GIGABYTE = backward("self.x.addgrad(np.zeros((10, 10_000_000)))")
@@ -271,11 +274,13 @@ ATTACKS = [
     Attack(20, "renames tests", _changed(_renamed)),
     Attack(20, "retypes tests", _changed(lambda made: [c.update(cell_type="raw") for c in made])),
     Attack(20, "odd marks", _changed(_odd_marks)),
-    Attack(23, "zero", without_an_answer(sigmoid=RIGHT["sigmoid"].replace("np.exp", "0 * np.exp"))),
+    Attack(23, "zero", without_an_answer(sigmoid=SIGMOID.replace("np.exp", "0 * np.exp"))),
     Attack(23, "NaN", without_an_answer(sigmoid=SIGMOID.replace("self.grad *", "np.nan *")), (1.0, 0.0, 0.0)),
-    Attack(23, "for a gradient of ones", without_an_answer(sigmoid=SIGMOID.replace("self.grad * ", "")), (1.0, 0.0, 0.0)),
+    Attack(23, "for a gradient of ones", without_an_answer(sigmoid=SIGMOID.replace("self.grad * ", "")),
+           (1.0, 0.0, 0.0)),
     Attack(25, "wrong length", submission(sigmoid=sends("end.sendall(b'\\xff' * 8)")), (0.0, *FULL[1:])),
-    Attack(25, "pickle", submission(sigmoid=sends("import pickle", "end.sendall(pickle.dumps(print))")), (0.0, *FULL[1:])),
+    Attack(25, "pickle", submission(sigmoid=sends("import pickle", "end.sendall(pickle.dumps(print))")),
+           (0.0, *FULL[1:])),
     Attack(25, "endless stream", submission(sigmoid=sends("while True: end.sendall(b'\\0\\0\\0\\x01' * 10000)")),
            (0.0, *FULL[1:])),
     Attack(25, "an answer that was not asked", submission(
@@ -285,12 +290,12 @@ ATTACKS = [
         sigmoid=sends("ends[0].send(Message('ran', {'cell': 3, 'outputs': []}))")), (0.0, *FULL[1:])),
     Attack(25, "another exercise", without_an_answer(
         first=FIND_SOCKET + "from edf_course import handin\nserve = handin.serve\n"
-        "handin.serve = lambda exercise, thing: serve('edf.sgd', thing)", sgd=SGD)),
+        "handin.serve = lambda exercise, thing: serve('edf.sgd', thing)", sgd=SGD), (0.0, FULL[1], 0.0)),
     Attack(25, "two hand-ins", submission(
         first="from edf_course import handin\nserve = handin.serve\n"
         "def twice(exercise, thing):\n    serve(exercise, thing)\n"
         "    if exercise == 'edf.sigmoid': serve(exercise, thing)\nhandin.serve = twice"), (0.0, *FULL[1:])),
-    Attack(25, "closes the socket", submission(sigmoid=sends("end.close()")), (1.0, *FULL[1:])),
+    Attack(25, "closes the socket", submission(sigmoid=sends("end.close()")), (0.0, *FULL[1:])),
     Attack(25, "nested header", submission(
         sigmoid=sends("h = b'[' * 100000", "end.sendall(struct.pack('>II', len(h), len(h)) + h)")), (0.0, *FULL[1:])),
 ]  # fmt: skip
@@ -305,8 +310,9 @@ DELEGATES = {
     "factory": "def Sigmoid(x):\n    return edf.Sigmoid(x)",
     "lambda": "Sigmoid = lambda x: edf.Sigmoid(x)",
     "type": "Sigmoid = type('Sigmoid', (edf.Sigmoid,), {})",
-    "methods": "class Sigmoid(CompNode):\n    __init__ = edf.Sigmoid.__init__\n    forward = edf.Sigmoid.forward\n"
+    "methods": SIGMOID[: SIGMOID.index("    def forward")] + "    forward = edf.Sigmoid.forward\n"
     "    backward = edf.Sigmoid.backward",
+    "setattr": SIGMOID + "\nsetattr(Sigmoid, 'backward', edf.Sigmoid.backward)",
     "patched method": SIGMOID + "\nSigmoid.backward = edf.Sigmoid.backward",
     "helper": "from edf_course.edf import Sigmoid as helper\n"
     + SIGMOID.replace("        self.x.addgrad", "        node = helper.backward(self)\n        0 and self.x.addgrad"),
@@ -315,12 +321,10 @@ DELEGATES = {
     "hidden in exec": "exec('from edf_course.edf import Sigmoid')",
 }
 DIFFERENCES = backward(
-    "h, x = 1e-6, self.x.value", "f = lambda z: 1 / (1 + np.exp(-z))",
+    "h = 1e-6", "x = self.x.value", "f = lambda z: 1 / (1 + np.exp(-z))",
     "self.x.addgrad(self.grad * (f(x + h) - f(x - h)) / (2 * h))",
 )  # fmt: skip
-COMPLEX_STEP = backward(
-    "z = self.x.value + 1e-20j", "self.x.addgrad(self.grad * (1 / (1 + np.exp(-z))).imag / 1e-20)"
-)
+COMPLEX_STEP = backward("z = self.x.value + 1e-20j", "self.x.addgrad(self.grad * (1 / (1 + np.exp(-z))).imag / 1e-20)")
 TORCH = backward(
     "import torch", "x = torch.tensor(self.x.value, requires_grad=True)",
     "torch.sigmoid(x).backward(torch.tensor(self.grad))", "self.x.addgrad(x.grad.numpy())",
@@ -335,6 +339,3 @@ UNREADABLE = {
     "no cells": b'{"nbformat": 4, "cells": 5}',
     "not text": bytes(range(256)) * 10,
 }
-NAMES_OF_ALL = tuple(NAMES)
-HAND_INS = {key: hand_in_source(key) for key in NAMES}
-GATES = GATE

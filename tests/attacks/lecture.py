@@ -52,14 +52,35 @@ class Gate(CompNode):
         self.b.addgrad(self.grad * self.a.value * self.open * (1 - self.open))
 """
 RIGHT = {"sigmoid": SIGMOID, "sgd": SGD, "gate": GATE}
-NOTHING = {
-    "sigmoid": "class Sigmoid(CompNode):\n    def __init__(self, x):\n        super().__init__()\n        self.x = x\n\n"
-    "    def forward(self):\n        raise NotImplementedError()\n\n    def backward(self):\n"
-    "        raise NotImplementedError()\n",
-    "sgd": "def sgd(parameters, learning_rate):\n    raise NotImplementedError()\n",
-    "gate": "class Gate(CompNode):\n    def __init__(self, a, b):\n        super().__init__()\n        self.a, self.b = a, b"
-    "\n\n    def forward(self):\n        raise NotImplementedError()\n\n    def backward(self):\n"
-    "        raise NotImplementedError()\n",
+NOTHING = {  # as it is released
+    "sigmoid": """\
+class Sigmoid(CompNode):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def forward(self):
+        raise NotImplementedError()
+
+    def backward(self):
+        raise NotImplementedError()
+""",
+    "sgd": """\
+def sgd(parameters, learning_rate):
+    raise NotImplementedError()
+""",
+    "gate": """\
+class Gate(CompNode):
+    def __init__(self, a, b):
+        super().__init__()
+        self.a, self.b = a, b
+
+    def forward(self):
+        raise NotImplementedError()
+
+    def backward(self):
+        raise NotImplementedError()
+""",
 }
 NAMES = {"sigmoid": "Sigmoid", "sgd": "sgd", "gate": "Gate"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,17 @@ from autograder.jail import Jail
 from autograder.sanitise import Unreadable, read_submission
 from autograder.submission import SubmissionGrade, grade
 from tests.attacks.catalogue import (
-    ATTACKS, COMPLEX_STEP, DELEGATES, DIFFERENCES, LOOKS_FOR_LEFTOVERS, NONE, PEEKS, TORCH, UNREADABLE,
-    WRITES_EVERYWHERE, Attack,
+    ATTACKS,
+    COMPLEX_STEP,
+    DELEGATES,
+    DIFFERENCES,
+    LOOKS_FOR_LEFTOVERS,
+    NONE,
+    PEEKS,
+    TORCH,
+    UNREADABLE,
+    WRITES_EVERYWHERE,
+    Attack,
 )  # fmt: skip
 from tests.attacks.conftest import Grader
 from tests.attacks.lecture import FULL, LECTURE, SECRET, SIGMOID, cells, code, notebook, submission, without_an_answer
@@ -118,15 +128,16 @@ def test_markup_scripts_and_escapes_do_not_leave_the_jail(graded: Grader) -> Non
     )
     result = graded(submission(between=evil))
     assert points(result) == FULL
-    assert "<script>" not in result.notebook
-    assert "javascript" not in result.notebook
-    assert "\\u001b" not in result.notebook
+    kept = {kind for c in json.loads(result.notebook)["cells"] for o in c["outputs"] for kind in o.get("data", {})}
+    assert kept == {"text/plain"}
     assert "\x1b" not in printed(result)
 
 
 def test_every_submission_is_asked_other_questions(jail: Jail) -> None:
     asks = "print('ASKED', self.x.value.ravel()[0])"
-    source = SIGMOID.replace("    def forward(self):\n", f"    def forward(self):\n        open('/tmp/x', 'a').write(repr({asks[15:-1]}))\n")
+    source = SIGMOID.replace(
+        "    def forward(self):\n", f"    def forward(self):\n        open('/tmp/x', 'a').write(repr({asks[15:-1]}))\n"
+    )
     asked = set()
     for secret, extra in ((SECRET, "1"), (SECRET, "1"), (SECRET, "2"), (b"another", "1")):
         told = "print('ASKED', open('/tmp/x').read())"
@@ -149,6 +160,9 @@ def test_a_daemon_does_not_outlive_its_submission(jail: Jail, graded: Grader) ->
     assert jail._process is not None
     result = graded(without_an_answer(first=DAEMON))
     assert "STARTED" not in printed(result)
+    deadline = time.monotonic() + 5
+    while _descendants(jail._process.pid) > 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert _descendants(jail._process.pid) == 2  # bubblewrap's own init, and the warm process
 
 
