@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autograder.exercise import Exercise
-from autograder.exercises import calculus, core, edf, elementwise
+from autograder.exercises import calculus, core, edf, elementwise, optim, scalar
 from edf_course.exercises import statement
 
-_EXERCISES = {e.id: e for e in (*elementwise.EXERCISES, *edf.EXERCISES, *core.EXERCISES, *calculus.EXERCISES)}
+_EXERCISES = {e.id: e for topic in (elementwise, edf, core, calculus, scalar, optim) for e in topic.EXERCISES}
 
 
 def exercise(exercise_id: str) -> Exercise:

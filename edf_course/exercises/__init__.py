@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from edf_course.exercises import calculus, edf
+from edf_course.exercises import calculus, edf, optim, scalar
 from edf_course.exercises.statement import Statement
 
-_STATEMENTS = {s.id: s for s in (*edf.STATEMENTS, *calculus.STATEMENTS)}
+_STATEMENTS = {s.id: s for s in (*edf.STATEMENTS, *calculus.STATEMENTS, *scalar.STATEMENTS, *optim.STATEMENTS)}
 
 #: The exercises of each lecture, in the order in which they come.
 LECTURES: dict[str, tuple[str, ...]] = {

@@ -17,7 +17,7 @@ import numpy as np
 
 from edf_course.edf import Graph
 from edf_course.edf.errors import describe
-from edf_course.exercises import answer_core, answer_function, answer_node
+from edf_course.exercises import answer_core, answer_function, answer_node, answer_optim, answer_scalar
 from edf_course.exercises.probes import Answer, Failure, Probe
 from edf_course.exercises.recording import Record, TimeUp, time_limit
 
@@ -31,6 +31,9 @@ _PROCEDURES: dict[str, Callable[[Any, Probe, Record], None]] = {
     "mlp": answer_core.run_mlp,
     "gradient": answer_function.run_gradient,
     "jacobian": answer_function.run_jacobian,
+    "value": answer_scalar.run_value,
+    "topological_order": answer_scalar.run_topological_order,
+    **answer_optim.PROCEDURES,
 }
 
 

@@ -47,8 +47,8 @@ class Case:
     right: for each pass, the arrays by name. aspects: the aspect of a name where it is not `aspect`.
     contexts: for each pass, where misconceptions can be computed. fallback: the misconception to name where this case
     fails, though plain gradients are right, and nothing explains the numbers. alternatives: by misconception, the
-    arrays that it would give, in one or several variants. gentle: numbers of everyday size, in which mistakes are
-    looked for.
+    arrays that it would give, in one or several variants (of several kinds of the same misconception, each says its
+    kind after a colon). gentle: numbers of everyday size, in which mistakes are looked for.
     tolerance: an absolute one, where what is right is known to so many decimals only. sentences: by misconception, what
     to say of it here. about: for each pass, the words that say what was asked ("For a * b at a = 2:"). derive: turns the
     arrays that came into those that are compared, where more than one answer is right.

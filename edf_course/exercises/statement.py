@@ -50,7 +50,8 @@ class Statement:
     """What an exercise asks.
 
     id: "topic.name". signature: how the answer is called. kind: which answering function serves it ("node",
-    "parameter", "backward_pass", "sgd", "mlp", "gradient", "jacobian"). points: what a right answer is worth.
+    "parameter", "backward_pass", "sgd", "mlp", "gradient", "jacobian", "value", "topological_order", and the optimizers by
+    name). points: what a right answer is worth.
     operands, examples: see there; only nodes have them.
     """
 

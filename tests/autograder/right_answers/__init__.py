@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.autograder.right_answers import calculus, core, elementwise, rows
+from tests.autograder.right_answers import calculus, core, elementwise, optim, rows, scalar
 
-RIGHT: list[tuple[str, Any]] = [*elementwise.RIGHT, *rows.RIGHT, *core.RIGHT, *calculus.RIGHT]
+RIGHT: list[tuple[str, Any]] = [
+    *elementwise.RIGHT,
+    *rows.RIGHT,
+    *core.RIGHT,
+    *calculus.RIGHT,
+    *scalar.RIGHT,
+    *optim.RIGHT,
+]

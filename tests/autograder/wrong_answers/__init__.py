@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.autograder.wrong_answers import calculus, core, elementwise, rows
+from tests.autograder.wrong_answers import calculus, core, elementwise, optim, rows, scalar
 
-WRONG: list[tuple[str, str | None, Any]] = [*elementwise.WRONG, *rows.WRONG, *core.WRONG, *calculus.WRONG]
+WRONG: list[tuple[str, str | None, Any]] = [
+    *elementwise.WRONG,
+    *rows.WRONG,
+    *core.WRONG,
+    *calculus.WRONG,
+    *scalar.WRONG,
+    *optim.WRONG,
+]
