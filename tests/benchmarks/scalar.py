@@ -16,7 +16,7 @@ from tests.benchmarks.table import Row
 from tests.scalar.moons import demo
 
 LIMIT = 1 / 8  # on our time / micrograd's
-STEPS = 5
+STEPS = 3
 
 
 def rows() -> list[Row]:
