@@ -98,6 +98,8 @@ def _odd(cases: Sequence[Case], answers: Sequence[Answer], group: Sequence[Compa
     return None
 
 
+# What is seen in a list that came; an error instead of one says nothing of it.
+OF_LISTS = frozenset({"missing-node", "double-count", "topo-order", "visited-by-value"})
 OF_ONE_OPERAND = frozenset({"overwrites", "double-count", "grad-not-reset"})  # the others may be right beside it
 
 
@@ -108,18 +110,19 @@ def _alternative(group: Sequence[Comparison]) -> Diagnosis | None:
     """
     listed = [c for c in group if c.case.alternatives]
     wrong = [c for c in listed if not c.fits]
-    for misconception in dict.fromkeys(m for c in wrong for m in c.case.alternatives):
+    for kind in dict.fromkeys(k for c in wrong for k in c.case.alternatives):
+        misconception, _, _ = kind.partition(":")
         must_agree = wrong if misconception in OF_ONE_OPERAND else listed
-        agree = all(_given_by(c, misconception) is not False for c in must_agree)
-        if agree and any(_given_by(c, misconception) for c in wrong):
+        agree = all(_given_by(c, kind) is not False for c in must_agree)
+        if agree and any(_given_by(c, kind) for c in wrong):
             own = next((s for c in listed if (s := c.case.sentences.get(misconception))), None)
             return Diagnosis(misconception, own) if own else say_alternative(misconception)
     return None
 
 
-def _given_by(c: Comparison, misconception: str) -> bool | None:
-    """Whether the misconception gives this array; None where the case has nothing to say on that."""
-    variants = [v[c.number][c.name] for v in c.case.alternatives.get(misconception, ()) if c.name in v[c.number]]
+def _given_by(c: Comparison, kind: str) -> bool | None:
+    """Whether this kind of misconception gives this array; None where the case has nothing to say on that."""
+    variants = [v[c.number][c.name] for v in c.case.alternatives.get(kind, ()) if c.name in v[c.number]]
     if not variants or c.got is None:
         return None
     return any(_same(c.got, v) for v in variants)
@@ -164,7 +167,7 @@ def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
         kind = c.case.fallback or ""
         if kind == "grad-not-reset" and c.got is None:
             continue  # an error the second time says itself what it is
-        if kind == "overflow" and c.got is None:
+        if kind in {"overflow", *OF_LISTS} and c.got is None:
             continue
         if kind == "overflow" and c.got is not None and np.isfinite(c.got).all():
             return say("narrow-domain", side="numbers are very large or very small")

@@ -165,9 +165,11 @@ def _factor(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
     factors, sizes, telling = [], [], 0
     for c in group:
         largest = float(np.abs(c.right).max(initial=0.0))
-        if largest < 1e-9:
+        if largest < 1e-9 and c.fits:
             continue
-        if c.got is None or c.got.shape != c.right.shape or not np.isfinite(c.got).all() or c.got.dtype.kind == "c":
+        if largest < 1e-9 or c.got is None or c.got.shape != c.right.shape or c.got.dtype.kind == "c":
+            return None
+        if not np.isfinite(c.got).all():
             return None
         factor = float((c.got * c.right).sum()) / float((c.right * c.right).sum())
         if factor <= 0 or not close(c.got, factor * c.right, _strictness(factor * c.right, c.right)):

@@ -19,6 +19,8 @@ from edf_course.exercises.answer_function import scalar_function, vector_functio
 from edf_course.exercises.answer_node import SECOND
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Answer, Arrays, Probe
+from edf_course.exercises.public_optim import RULES, library_cases
+from edf_course.exercises.public_scalar import order_cases, value_cases
 from edf_course.exercises.statement import Example, Statement, as_arrays, draw
 
 SIZES = ({"B": 3, "n": 4, "m": 2}, {"B": 9, "n": 3, "m": 3})
@@ -262,4 +264,7 @@ _OTHERS: dict[str, Callable[[np.random.Generator], list[Case]]] = {
     "mlp": _mlp_cases,
     "gradient": _gradient_cases,
     "jacobian": _jacobian_cases,
+    "value": value_cases,
+    "topological_order": order_cases,
+    **{kind: partial(library_cases, kind) for kind in RULES},
 }
