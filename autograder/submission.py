@@ -76,8 +76,7 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail) -> Submis
         clean = sanitise(content, lecture)
     except Unreadable as error:
         return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
-    digest = hashlib.sha256(content).digest()
-    bench = _Bench(clean, secret, digest)
+    bench = _Bench(clean, secret, hashlib.sha256(content).digest())
     session = run(jail, clean.steps, bench.judge)
     grades = tuple(_grade(h, session, clean) for h in lecture.hand_ins)
     notebook = nbformat.writes(as_notebook(clean.steps, session.outputs))

@@ -29,9 +29,10 @@ MAX_PROBE_PASSES = 16
 MAX_TEXT = 700  # characters of a failure's text
 KINDS = "biufc"
 FAILURES = frozenset({"unwritten", "raised", "time", "unusable"})
-NOTICED = frozenset({"returns", "library", "forward-in-backward"})
+MAX_NOTICED = 20
 
 _NAME = re.compile(r"[\w.@]{1,64}", re.ASCII)
+_REMARK = re.compile(r"[a-z][a-z-]{0,40}", re.ASCII)
 _LENGTHS = struct.Struct(">II")  # of the whole rest, of the header
 
 
@@ -221,16 +222,20 @@ def read_answer(message: Message, number: int, probe: Probe) -> Answer:
     if len(passes) > len(probe.passes):
         raise WireError("more passes than were asked for")
     noticed = values["noticed"]
-    if not isinstance(noticed, list) or not all(isinstance(n, str) and n in NOTICED for n in noticed):
-        raise WireError("a remark that nobody makes")
+    if not isinstance(noticed, list) or len(noticed) > MAX_NOTICED:
+        raise WireError("remarks of another form")
+    if not all(isinstance(n, str) and _REMARK.fullmatch(n) for n in noticed):
+        raise WireError("a remark of another form")
     return Answer(passes, _failure(values["failure"]), frozenset(noticed))
 
 
 def _failure(said: Any) -> Failure | None:
     if said is None:
         return None
-    if not isinstance(said, list) or len(said) != 2 or said[0] not in FAILURES or not isinstance(said[1], str):
+    if not isinstance(said, list) or len(said) != 2 or not all(isinstance(s, str) for s in said):
         raise WireError("a failure of another form")
+    if said[0] not in FAILURES:
+        raise WireError("a failure that there is not")
     return Failure(said[0], printable(said[1], MAX_TEXT))
 
 

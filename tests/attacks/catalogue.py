@@ -97,7 +97,7 @@ found = []
 for place in ('/', os.path.dirname(os.path.dirname(edf_course.__file__)), '/root', '/home', os.getcwd()):
     for folder, _, files in os.walk(place):
         found += [os.path.join(folder, f) for f in files
-                  if f.endswith(('.ipynb', '.db', '.secret')) or 'solutions' in folder or '/autograder/exercises' in folder]
+                  if f.endswith(('.ipynb', '.db', '.secret')) or '/solutions' in folder]
 try:
     import autograder.exercises
     found.append('autograder')
