@@ -111,8 +111,17 @@ class _Attempt:
         else:
             outputs = _ran(message, number)
             if step.hand_in:
-                self.session.failed[step.hand_in.exercise] = _no_hand_in(step.hand_in, outputs)
+                self.session.failed[step.hand_in.exercise] = self._why_nothing(step.hand_in, outputs)
         self.session.outputs[number] = outputs
+
+    def _why_nothing(self, hand_in: HandIn, outputs: Sequence[Mapping[str, Any]]) -> str:
+        """Why no object came: the error of the answer's own cell, or else of the hand-in."""
+        own = hand_in.grade_id.removesuffix("-hand-in")
+        answers = [n for n, step in enumerate(self.steps) if step.grade_id == own]
+        for output in [*(o for n in answers for o in self.session.outputs.get(n, [])), *outputs]:
+            if output["output_type"] == "error":
+                return f"nothing was handed in: {output['ename']}: {output['evalue']}".rstrip(": ")
+        return f"nothing was handed in: hand_in was not called for {hand_in.exercise}"
 
     def _hand_in(self, hand_in: HandIn) -> Any:
         """Have the exercise judged. Where the process dies of a probe, the judge has what came until then."""
@@ -169,13 +178,6 @@ class _Attempt:
         code = self.inmate.kill()
         names = {-9: "it was killed, or closed its connection to the judge", -11: "it ended in a segmentation fault"}
         return Sick(names.get(code or 0, f"it ended its process (code {code})"))
-
-
-def _no_hand_in(hand_in: HandIn, outputs: Sequence[Mapping[str, Any]]) -> str:
-    for output in outputs:
-        if output["output_type"] == "error":
-            return f"nothing was handed in: {output['ename']}: {output['evalue']}".rstrip(": ")
-    return f"nothing was handed in: hand_in was not called for {hand_in.exercise}"
 
 
 def _ran(message: Message, number: int) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import linecache
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,29 +36,43 @@ def inspect_source(
 
     `sources` are the cells that were run before it was handed in. See provenance.inspect_answer for the rest.
     """
-    names = read_names(sources)
-    if name not in names:
-        return Finding("delegates", f"what {name} is cannot be seen in the notebook's cells")
-    thing = names[name]
-    return inspect_answer(thing, comparisons, noticed, numerical=numerical, allowed=allowed)
+    try:
+        names = read_names(sources)
+        if name not in names:
+            return Finding("delegates", f"what {name} is cannot be seen in the notebook's cells")
+        return inspect_answer(names[name], comparisons, noticed, numerical=numerical, allowed=allowed)
+    finally:
+        for number in range(len(sources)):
+            linecache.cache.pop(_file(number), None)
 
 
 def read_names(sources: Sequence[str]) -> dict[str, Any]:
-    """What the cells' names stand for at the end, as far as reading tells: stand-ins that must not be called."""
+    """What the cells' names stand for at the end, as far as reading tells: stand-ins that must not be called.
+
+    The cells are put where Python looks for the lines of a function, under the file that its code names.
+    """
     names: dict[str, Any] = {"__name__": "__main__"}
-    for source in sources:
-        for statement in _statements(_tree(source).body):
+    for number, source in enumerate(sources):
+        text, tree = _read(source)
+        names["__file__"] = _file(number)
+        linecache.cache[_file(number)] = (len(text), None, text.splitlines(keepends=True), _file(number))
+        for statement in _statements(tree.body):
             _bind(statement, names)
     return names
 
 
+def _file(number: int) -> str:
+    return f"<submitted cell {number}>"
+
+
 @functools.lru_cache(maxsize=512)
-def _tree(source: str) -> ast.Module:
-    """The cell's syntax, without magics; empty where it is no Python, which then did not run either."""
+def _read(source: str) -> tuple[str, ast.Module]:
+    """The cell without magics, and its syntax; empty where it is no Python, which then did not run either."""
     try:
-        return ast.parse(_MAGICS.transform_cell(source))
+        text = _MAGICS.transform_cell(source)
+        return text, ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+        return "", ast.Module([], [])
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -198,11 +213,15 @@ def _numbers(statement: ast.stmt) -> Iterator[tuple[str, float | complex]]:
 
 def _function(statement: ast.stmt, name: str, names: dict[str, Any]) -> types.FunctionType:
     """A function with the code of a statement: of a `def` its own, of others the code that they are."""
+    file = str(names["__file__"])
     try:
-        code = compile(ast.fix_missing_locations(ast.Module([statement], [])), "notebook", "exec")
+        code = compile(ast.fix_missing_locations(ast.Module([statement], [])), file, "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        code = compile("", "notebook", "exec")
+        code = compile("", file, "exec")
+    defaults: tuple[Any, ...] = ()
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and not statement.decorator_list:
-        code = next((c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name), code)
+        inner = next((c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name), None)
+        if inner is not None:
+            code, defaults = inner, tuple(_number(d) for d in statement.args.defaults)
     cells = tuple(types.CellType() for _ in code.co_freevars)
-    return types.FunctionType(code, names, name, None, cells)
+    return types.FunctionType(code, names, name, defaults, cells)

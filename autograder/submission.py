@@ -77,7 +77,13 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail) -> Submis
     except Unreadable as error:
         return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
     bench = _Bench(clean, secret, hashlib.sha256(content).digest())
-    session = run(jail, clean.steps, bench.judge)
+    try:
+        session = run(jail, clean.steps, bench.judge)
+    except JailError:
+        raise
+    except Exception as error:  # a fault of ours: this one is looked at by a human, the next one is graded
+        why = f"the grader itself failed: {type(error).__name__}: {error}"
+        return SubmissionGrade((), why, tuple(clean.mended), jail=where, seconds=time.monotonic() - start)
     grades = tuple(_grade(h, session, clean) for h in lecture.hand_ins)
     notebook = nbformat.writes(as_notebook(clean.steps, session.outputs))
     return SubmissionGrade(

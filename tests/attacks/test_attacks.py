@@ -69,7 +69,17 @@ def test_the_library_s_node_is_recognised_and_flagged(graded: Grader, how: str) 
     assert verdict.flagged
 
 
-@pytest.mark.parametrize("source", [DIFFERENCES, COMPLEX_STEP], ids=["central", "complex step"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        DIFFERENCES,
+        COMPLEX_STEP,
+        DIFFERENCES.replace("h = 1e-6", "h = STEP") + "\nSTEP = 1e-6",
+        DIFFERENCES.replace("backward(self)", "backward(self, h=1e-6)").replace("h = 1e-6", "pass"),
+        DIFFERENCES.replace("h = 1e-6", "h = self.step").replace("(CompNode):", "(CompNode):\n    step = 1e-6"),
+    ],
+    ids=["central", "complex step", "a global step", "a default step", "a step of the class"],
+)
 def test_differences_are_recognised_and_flagged(graded: Grader, source: str) -> None:
     result = graded(submission(sigmoid=source))
     assert points(result) == (0, *FULL[1:])
