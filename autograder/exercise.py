@@ -75,12 +75,13 @@ def node_exercise(
     *,
     extreme: Extreme | None = None,
     at_kink: float | None = None,
+    other_shapes: Sequence[Sizes] = OTHER_SHAPES,
 ) -> Exercise:
     """Make the exercise on a node from its formula in torch.
 
     aspects, each with its points: "value" (forward), "gradient", "accumulates" (read twice), "repeatable" (nothing is
-    kept or changed), "any shape", and where they apply "large inputs" (`extreme` turns everyday operands into such) and
-    "at zero" (operands at the kink).
+    kept or changed), "any shape" (`other_shapes`), and where they apply "large inputs" (`extreme` turns everyday
+    operands into such) and "at zero" (operands at the kink).
     """
     stated = statement(exercise)
     truth = Truth(
@@ -89,7 +90,7 @@ def node_exercise(
         frozenset(o.name for o in stated.operands if o.role == "parameter"),
         frozenset(o.name for o in stated.operands if not o.has_gradient),
     )
-    maker = _NodeCases(stated, truth, extreme, at_kink)
+    maker = _NodeCases(stated, truth, extreme, at_kink, other_shapes)
     allowed = frozenset({"sigmoid"}) if exercise != "edf.sigmoid" else frozenset()  # the function, not the node
     return Exercise(exercise, aspects, maker.cases, tuple(misconceptions), allowed, truth=truth)
 
@@ -101,15 +102,27 @@ def _representable(array: np.ndarray) -> np.ndarray:
 
 def _two_readers(probe: Probe, right: Arrays, one: Arrays, other: Arrays) -> Case:
     """Return the case of an operand that is read twice: both shares are right, one alone is overwritten."""
-    overwritten = {"overwrites": ((one,), (other,))}
-    return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=overwritten)
+    wrong = {"overwrites": ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
+    return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=wrong)
+
+
+def _sum(a: Arrays, b: Arrays) -> Arrays:
+    return {n: a[n] + b[n] for n in a}
 
 
 class _NodeCases:
     """Draws the cases of a node exercise."""
 
-    def __init__(self, stated: Statement, truth: Truth, extreme: Extreme | None, at_kink: float | None) -> None:
+    def __init__(
+        self,
+        stated: Statement,
+        truth: Truth,
+        extreme: Extreme | None,
+        at_kink: float | None,
+        other_shapes: Sequence[Sizes],
+    ) -> None:
         self.stated, self.truth, self.extreme, self.at_kink = stated, truth, extreme, at_kink
+        self.other_shapes = other_shapes
 
     def cases(self, rng: np.random.Generator) -> list[Case]:
         """Return fresh cases, forward ones first: an endless backward then costs no points of forward."""
@@ -121,7 +134,7 @@ class _NodeCases:
         ones = self._draw(GENTLE[0], rng)
         cases.append(self._case("gradient", [ones | {"upstream": np.ones_like(ones["upstream"])}]))
         cases += self._accumulates(rng) + self._repeatable(rng)
-        cases += [self._case("any shape", [self._draw(s, rng)], fallback="hard-coded-shape") for s in OTHER_SHAPES]
+        cases += [self._case("any shape", [self._draw(s, rng)], fallback="hard-coded-shape") for s in self.other_shapes]
         if self.extreme is not None:
             for sizes in GENTLE[:2]:
                 arrays = {n: _representable(v) for n, v in self.extreme(self._draw(sizes, rng), rng).items()}
@@ -193,7 +206,7 @@ class _NodeCases:
         again = self._right(first)
         doubled = {n: 2 * v for n, v in again.items() if n.startswith("grad.")}
         repeat = Case(
-            "repeatable", Probe((first,), "repeat"), (again | self._unchanged(first),), fallback="stale-state",
+            "repeatable", Probe((first,), "repeat"), (again | self._unchanged(first),), fallback="grad-not-reset",
             alternatives={"grad-not-reset": ((doubled,),)},
         )  # fmt: skip
         two = self._case("repeatable", [first, second], fallback="stale-state")

@@ -6,6 +6,8 @@ Reads code objects only; nothing of the student's is run here.
 
 from __future__ import annotations
 
+import dis
+import functools
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from edf_course.edf import losses, nodes
+from autograder.steps import codes, contents, find_imaginary_step, find_step
+from edf_course.edf import graph, losses, mlp, nodes
 from edf_course.exercises.marking import Comparison
 
-DERIVATIVES = frozenset({"torch", "jax", "autograd", "tensorflow", "sympy", "micrograd", "autograder"})
+DERIVATIVES = frozenset({"torch", "jax", "autograd", "tensorflow", "sympy", "micrograd", "numdifftools", "autograder"})
+DIFFERENTIATORS = frozenset({"approx_fprime", "approx_derivative"})  # of scipy
 
 # What answers are built from; anything else of the library does some exercise's work.
 MATERIAL = frozenset(
@@ -28,7 +32,9 @@ MATERIAL = frozenset(
         "ParameterPackage",
         "Parameters",
         "AffineParams",
+        "Graph",
         "as_operand",
+        "current_graph",
         "xavier",
     }
     | {"GraphError", "ShapeError", "DataError", "NotComputed", "check", "hand_in", "progress", "yours_or_library"}
@@ -36,10 +42,10 @@ MATERIAL = frozenset(
 NODES = frozenset(
     n for m in (nodes, losses) for n, v in vars(m).items() if isinstance(v, type) and v.__module__ == m.__name__
 )
+LIBRARY_FILES = frozenset(str(m.__file__) for m in (graph, losses, mlp, nodes))
 OWN = frozenset({"edf_course", "numpy", "scipy", "builtins", "math"})  # whose functions are not the student's
 
-SMALLEST_STEP, LARGEST_STEP = 1e-30, 2e-2
-NOISE = 2e-13  # relative; a derivation in float64 stays below, a difference quotient does not
+NOISE = 2e-14  # relative; a derivation in float64 stays below, a difference quotient does not
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,9 @@ def inspect_answer(
         name = _library_name(base, allowed)
         if name:
             return Finding("delegates", f"{thing.__name__} is a subclass of the library's {name}")
+        borrowed = _borrowed(base, allowed)
+        if borrowed:
+            return Finding("delegates", f"{thing.__name__} borrows the library's {borrowed}")
     if "library" in noticed:
         return Finding("delegates", "the library's own code does the work inside")
     functions = list(_functions(thing))
@@ -77,14 +86,29 @@ def inspect_answer(
         name = _delegate(function, allowed)
         if name:
             return Finding("delegates", f"{function.__name__} uses {name}")
-    if numerical:
-        return None
+    return None if numerical else _numerical(thing, functions, comparisons, noticed)
+
+
+def _numerical(
+    thing: Any, functions: Sequence[types.FunctionType], comparisons: Sequence[Comparison], noticed: frozenset[str]
+) -> Finding | None:
     if "forward-in-backward" in noticed:
-        return Finding("numerical", "backward runs forward again")
-    step = next((s for f in functions for s in _steps(f.__code__)), None)
-    if step is not None and _noisy(comparisons):
-        return Finding("numerical", f"the gradient has the error of a difference quotient, and {step!r} is in the code")
+        return Finding("numerical", "backward runs forward again, at other operands")
+    imaginary = find_imaginary_step(functions)
+    if imaginary:
+        return Finding("numerical", f"an imaginary part is taken, and {imaginary} is in the code")
+    if not _noisy(comparisons):
+        return None
+    step = find_step(functions, _attributes(thing))
+    if step:
+        return Finding("numerical", f"the gradient has the error of a difference quotient: the code divides by {step}")
     return None
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """Return what the attributes of a student's classes stand for."""
+    classes = [c for c in getattr(thing, "__mro__", type(thing).__mro__) if c.__module__.split(".")[0] not in OWN]
+    return {name: value for c in reversed(classes) for name, value in vars(c).items()}
 
 
 def _library_name(thing: Any, allowed: frozenset[str]) -> str | None:
@@ -93,6 +117,17 @@ def _library_name(thing: Any, allowed: frozenset[str]) -> str | None:
         return None
     name = thing.__name__
     return None if name in MATERIAL | allowed else name
+
+
+def _borrowed(base: type, allowed: frozenset[str]) -> str | None:
+    """Return the library's method that a student's class has made its own, or None."""
+    if base.__module__.split(".")[0] in OWN:
+        return None
+    for member in vars(base).values():
+        owner = str(getattr(member, "__qualname__", "")).split(".")[0]
+        if _module(member).startswith("edf_course") and owner and owner not in MATERIAL | allowed:
+            return str(member.__qualname__)
+    return None
 
 
 def _functions(thing: Any, seen: set[int] | None = None) -> Iterator[types.FunctionType]:
@@ -109,45 +144,58 @@ def _functions(thing: Any, seen: set[int] | None = None) -> Iterator[types.Funct
         yield from _functions(thing.__func__, seen)
     elif isinstance(thing, property):
         yield from _functions(thing.fget, seen)
+    elif isinstance(thing, (functools.partial, functools.partialmethod)):
+        yield from _functions(thing.func, seen)
     elif isinstance(thing, types.FunctionType):
         yield thing
         for cell in thing.__closure__ or ():
-            yield from _functions(_contents(cell), seen)
-        for name in _names(thing.__code__):
+            yield from _functions(contents(cell), seen)
+        for name in _globals(thing.__code__):
             yield from _functions(thing.__globals__.get(name), seen)
+    elif callable(type(thing).__dict__.get("__call__")):
+        yield from _functions(type(thing), seen)
 
 
-def _contents(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
+def _globals(code: types.CodeType) -> set[str]:
+    """Return the names that the code reads from outside; attributes, which may be called the same, are none."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    return {str(i.argval) for c in codes(code) for i in dis.get_instructions(c) if i.opname in reads}
 
 
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
-
-
-def _names(code: types.CodeType) -> set[str]:
-    return {name for c in _codes(code) for name in c.co_names}
+def _imports(code: types.CodeType) -> Iterator[tuple[str, str]]:
+    """Yield what the code itself imports: (module, name), the name empty for the module."""
+    for c in codes(code):
+        module = ""
+        for i in dis.get_instructions(c):
+            if i.opname == "IMPORT_NAME":
+                module = str(i.argval)
+                yield module, ""
+            elif i.opname == "IMPORT_FROM":
+                yield module, str(i.argval)
 
 
 def _delegate(function: types.FunctionType, allowed: frozenset[str]) -> str | None:
     """Return the name through which the function reaches library code or another package's derivatives, or None."""
-    if function.__code__ in _library_code():
+    code = function.__code__
+    if code.co_filename in LIBRARY_FILES:
         return "the code of the library's node"
-    names = _names(function.__code__)
-    reached = {**{n: function.__globals__.get(n) for n in names}}
-    reached |= {n: _contents(c) for n, c in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)}
+    for module, imported in _imports(code):
+        if module.split(".")[0] in DERIVATIVES:
+            return module
+        if module.startswith("edf_course") and imported and imported not in MATERIAL | allowed:
+            return f"{module}.{imported}"
+    strings = {c for inner in codes(code) for c in inner.co_consts if isinstance(c, str)}
+    attributes = {name for inner in codes(code) for name in inner.co_names}
+    for name in sorted(DERIVATIVES & strings) + sorted(DIFFERENTIATORS & attributes):
+        return name
+    reached = {n: function.__globals__.get(n) for n in _globals(code)}
+    reached |= {n: contents(c) for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
     for name, found in sorted(reached.items()):
-        module = found.__name__ if isinstance(found, types.ModuleType) else str(getattr(found, "__module__", ""))
-        if name in DERIVATIVES or module.split(".")[0] in DERIVATIVES:
+        module = _module(found)
+        if module.split(".")[0] in DERIVATIVES:
             return name
         if isinstance(found, types.ModuleType) and module.startswith("edf_course"):
-            used = sorted(n for n in names if _library_name(getattr(found, n, None), allowed))
+            used = sorted(n for n in attributes if _library_name(getattr(found, n, None), allowed))
             if used:
                 return f"{name}.{used[0]}"
         elif _library_name(found, allowed):
@@ -155,21 +203,12 @@ def _delegate(function: types.FunctionType, allowed: frozenset[str]) -> str | No
     return None
 
 
-def _library_code() -> set[types.CodeType]:
-    classes = [v for m in (nodes, losses) for v in vars(m).values() if isinstance(v, type)]
-    return {f.__code__ for c in classes for f in vars(c).values() if isinstance(f, types.FunctionType)}
-
-
-def _steps(code: types.CodeType) -> Iterator[Any]:
-    """Yield constants that look like the step of a difference quotient, or an imaginary unit."""
-    for c in _codes(code):
-        for constant in c.co_consts:
-            if isinstance(constant, complex):
-                yield constant
-            if isinstance(constant, float) and SMALLEST_STEP <= abs(constant) <= LARGEST_STEP:
-                yield constant
-        if {"finfo", "eps"} <= set(c.co_names):
-            yield "finfo.eps"
+def _module(found: Any) -> str:
+    """Return the module that something is, or that it comes from."""
+    if isinstance(found, types.ModuleType):
+        return found.__name__
+    holder = found if getattr(found, "__module__", None) else type(getattr(found, "__self__", found))
+    return str(getattr(holder, "__module__", ""))
 
 
 def _noisy(comparisons: Sequence[Comparison]) -> bool:

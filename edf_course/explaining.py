@@ -12,7 +12,7 @@ import numpy as np
 
 from edf_course.exercises.marking import UNCHANGED, Case, Comparison, close
 from edf_course.exercises.probes import Answer
-from edf_course.hints import Diagnosis, diagnose, is_slight, odd_shape, say
+from edf_course.hints import Diagnosis, diagnose, is_slight, odd_shape, say, strictness
 from edf_course.misconceptions import Misconception
 from edf_course.wording import what_is_wrong
 
@@ -115,8 +115,8 @@ def _alternative(group: Sequence[Comparison]) -> Diagnosis | None:
         must_agree = wrong if misconception in OF_ONE_OPERAND else listed
         agree = all(_given_by(c, kind) is not False for c in must_agree)
         if agree and any(_given_by(c, kind) for c in wrong):
-            own = next((s for c in listed if (s := c.case.sentences.get(misconception))), None)
-            return Diagnosis(misconception, own) if own else say_alternative(misconception)
+            own = next((s for c in wrong if (s := c.case.sentences.get(misconception))), None)
+            return Diagnosis(misconception, own) if own else say(misconception)
     return None
 
 
@@ -125,38 +125,18 @@ def _given_by(c: Comparison, kind: str) -> bool | None:
     variants = [v[c.number][c.name] for v in c.case.alternatives.get(kind, ()) if c.name in v[c.number]]
     if not variants or c.got is None:
         return None
-    return any(_same(c.got, v) for v in variants)
+    return any(_same(c.got, v, c.right) for v in variants)
 
 
-def _same(got: np.ndarray, predicted: np.ndarray) -> bool:
+def _same(got: np.ndarray, predicted: np.ndarray, right: np.ndarray) -> bool:
     """Whether these are the predicted numbers, NaN and infinity where they are predicted included."""
     if got.shape != predicted.shape or got.dtype.kind == "c":
         return False
     finite = np.isfinite(predicted)
     if not np.array_equal(np.isfinite(got), finite):
         return False
-    return close(np.where(finite, got, 0.0), np.where(finite, predicted, 0.0), 1e-6)
-
-
-ALTERNATIVES = {
-    "sign": "The sign is turned around.",
-    "factor-extra": "Your numbers are twice the right ones: the difference of f at x + h and x - h is divided by 2h.",
-    "factor-missing": "A factor is missing.",
-    "coarse-step": "The step h is too coarse for the digits asked for: central differences with h = 1e-5 give ten.",
-    "perturbs-all": "All entries are nudged at once; each needs a nudge of its own.",
-    "transposed": "It is transposed: a row for each output, a column for each parameter.",
-    "no-seed": "No parameter gets a gradient: does the walk start with loss.grad = 1, and go from the loss back?",
-    "squashed-output": "The last layer is squashed too; scores should come straight from Affine.",
-    "no-activation": "There is no sigmoid between the layers: a stack of affine maps is one affine map.",
-    "order-reversed": "The layers are in the wrong order: Phi runs from the output to the input, so Phi[0] comes last.",
-}
-
-
-def say_alternative(misconception: str) -> Diagnosis:
-    """Return the diagnosis with its sentence."""
-    if misconception in ALTERNATIVES:
-        return Diagnosis(misconception, ALTERNATIVES[misconception])
-    return say(misconception)
+    got, predicted = np.where(finite, got, 0.0), np.where(finite, predicted, 0.0)
+    return close(got, predicted, strictness(predicted, right))
 
 
 def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
@@ -180,7 +160,7 @@ def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: st
     """Return what the student reads: what is wrong, with one entry as an example, and the likely cause."""
     c = telling(wrong)
     if c.got is None and c.failure:
-        text = f"In {_part(c.name)}: {c.failure.text}."
+        text = f"In {_part(c.name)}: {c.failure.text.rstrip('.')}."
     else:
         text = what_is_wrong(c, source, found is None)
     about = f"{c.case.about[c.number]} " if c.case.about else ""

@@ -94,8 +94,8 @@ def _look_at(
     mistakes = chain(known, GENERIC, doubled(known))
     return (
         _zero(name, group, comparisons)
-        or _of_wrong_shape(name, group)
         or next((d for m in mistakes if (d := _explains(m, name, group))), None)
+        or _of_wrong_shape(name, group)
         or _factor(name, group)
         or _lost_digits(group)
         or _one_sided(name, group)
@@ -115,7 +115,7 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
         if c.context is None or c.got is None:
             return None
         predicted = m.predict(name, c.context)
-        if predicted is None or not close(c.got, predicted, _strictness(predicted, c.right)):
+        if predicted is None or not close(c.got, predicted, strictness(predicted, c.right)):
             return None
         if not c.fits and not predicted.any() and c.got.dtype.kind == "f":
             return None  # zeros explain nothing, unless they were cut down to it
@@ -123,7 +123,7 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
     return Diagnosis(m.id, m.sentence.replace("{operand}", name.removeprefix("grad."))) if differs else None
 
 
-def _strictness(predicted: np.ndarray, right: np.ndarray) -> float:
+def strictness(predicted: np.ndarray, right: np.ndarray) -> float:
     """Return how near an explanation must come: where it is near to what is right, it must be nearer by far."""
     if predicted.shape != right.shape:
         return TOLERANCE
@@ -133,10 +133,11 @@ def _strictness(predicted: np.ndarray, right: np.ndarray) -> float:
 
 
 def _zero(name: str, group: Sequence[Comparison], comparisons: Sequence[Comparison]) -> Diagnosis | None:
-    if any(_is_something(c) or (c.got is not None and c.got.dtype.kind in "iu") for c in group):
+    if any(_is_something(c) for c in group):
         return None
-    if name == "value":
-        return Diagnosis("zero", "Your value is zero everywhere.")
+    if name == "value":  # integers were cut down to it
+        floats = all(c.got is None or c.got.dtype.kind == "f" for c in group)
+        return Diagnosis("zero", "Your value is zero everywhere.") if floats else None
     if not name.startswith("grad."):
         return None
     if any(_is_something(c) for c in comparisons if c.name.startswith("grad.") and c.name != name):
@@ -172,7 +173,7 @@ def _factor(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
         if not np.isfinite(c.got).all():
             return None
         factor = float((c.got * c.right).sum()) / float((c.right * c.right).sum())
-        if factor <= 0 or not close(c.got, factor * c.right, _strictness(factor * c.right, c.right)):
+        if factor <= 0 or not close(c.got, factor * c.right, strictness(factor * c.right, c.right)):
             return None
         factors.append(factor)
         sizes.append(c.context.B if c.context else 1)

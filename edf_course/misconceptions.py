@@ -185,26 +185,25 @@ GENERIC = (
 
 def doubled(known: Iterable[Misconception]) -> Iterator[Misconception]:
     """Yield what two mistakes at once give: one that is named, and a common one besides."""
-    for m in (*known, NO_UPSTREAM, MEAN_MISSING, MEAN_TWICE, MEAN_OF_INPUTS):
+    means = (MEAN_MISSING, MEAN_TWICE, MEAN_OF_INPUTS)
+    for m in (*known, NO_UPSTREAM, *means):
         if m.gradient is None:
             continue
-        yield _besides(m, "its sign is turned around", lambda c, m=m: _changed(m, c, lambda g, _: -g))
+        yield _besides(m, "its sign is turned around", lambda g, c, name: -g)
         if m is not NO_UPSTREAM:
+            yield _besides(m, "the upstream gradient is missing", lambda g, c, name: g, ones=True)
+        if m not in means:
             yield _besides(
-                m, "the upstream gradient is missing", lambda c, m=m: m.gradients(replace(c, g=np.ones_like(c.g)))
+                m, "the mean over the batch is missing", lambda g, c, name: g * c.B if name in c.parameters else None
             )
-        if m not in (MEAN_MISSING, MEAN_TWICE, MEAN_OF_INPUTS):
-            yield _besides(m, "the mean over the batch is missing", lambda c, m=m: _of_parameters(m, c, c.B))
-            yield _besides(m, "it is divided by B once too often", lambda c, m=m: _changed(m, c, lambda g, B: g / B))
+            yield _besides(m, "it is divided by B once too often", lambda g, c, name: g / c.B)
 
 
-def _besides(m: Misconception, what: str, gradient: Prediction) -> Misconception:
+def _besides(
+    m: Misconception, what: str, change: Callable[[np.ndarray, Context, str], Any], ones: bool = False
+) -> Misconception:
+    def gradient(c: Context) -> Mapping[str, Any]:
+        at = replace(c, g=np.ones_like(c.g)) if ones else c
+        return {n: change(g, c, n) for n, g in m.gradients(at).items()}
+
     return Misconception(m.id, f"{m.sentence} Besides, {what}.", gradient)
-
-
-def _changed(m: Misconception, c: Context, change: Callable[[np.ndarray, int], np.ndarray]) -> Mapping[str, np.ndarray]:
-    return {n: change(g, c.B) for n, g in m.gradients(c).items()}
-
-
-def _of_parameters(m: Misconception, c: Context, factor: int) -> Mapping[str, np.ndarray]:
-    return {n: g * factor for n, g in m.gradients(c).items() if n in c.parameters}

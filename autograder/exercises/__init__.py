@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autograder.exercise import Exercise
-from autograder.exercises import calculus, core, edf, elementwise, optim, scalar
+from autograder.exercises import calculus, core, edf, elementwise, optim, rows, scalar
 from edf_course.exercises import statement
 
-_EXERCISES = {e.id: e for topic in (elementwise, edf, core, calculus, scalar, optim) for e in topic.EXERCISES}
+_EXERCISES = {e.id: e for topic in (elementwise, rows, edf, core, calculus, scalar, optim) for e in topic.EXERCISES}
 
 
 def exercise(exercise_id: str) -> Exercise:

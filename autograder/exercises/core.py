@@ -5,6 +5,8 @@ Their truths are torch's too: the same small graph and the same MLP, written as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -13,6 +15,8 @@ from autograder.oracles import Truth
 from autograder.provenance import NODES
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Arrays, Probe
+from edf_course.exercises.public_core import sgd_case
+from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_MLP
 
 # --- addgrad: deltas (B, …) are averaged and added -------------------------------------------------------------------
 
@@ -22,9 +26,8 @@ def _addgrad_case(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, .
     for i, B in enumerate(batch_sizes):
         arrays[f"delta{i}"] = rng.normal(size=(B, *shape)) + 0.5
     means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(batch_sizes))]
-    right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))} | {
-        "changed.value": np.zeros(shape)
-    }
+    right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))}
+    right |= {f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items()}
     alone = {f"grad.delta{i}": m for i, m in enumerate(means)}
     # a parameter's gradient as a function of the upstream (B,), for the generic mistakes with batches
     context = Context(
@@ -35,18 +38,59 @@ def _addgrad_case(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, .
     return Case(
         aspect, Probe((arrays,)), (right,), contexts=(context,) if single else (),
         fallback=None if single else "no-accumulation",
-        alternatives={} if single else {"overwrites": ((alone,),)},
+        alternatives={} if single else {"overwrites": ((alone,),)}, sentences=OF_ADDGRAD,
     )  # fmt: skip
 
 
 def _addgrad_cases(rng: np.random.Generator) -> list[Case]:
-    cases = [_addgrad_case("mean", (4, 2), (B,), rng) for B in (3, 5)]
+    cases = [_addgrad_case("mean", (4, 2), (3,), rng), _addgrad_case("mean", (3, 6), (5,), rng)]
     cases += [_addgrad_case("accumulates", (2, 3), sizes, rng) for sizes in ((4, 4), (5, 2, 3))]
     cases += [_addgrad_case("any shape", shape, (B,), rng) for shape, B in (((3,), 7), ((2, 3, 2), 4), ((4, 2), 1))]
     return cases
 
 
-ADDGRAD = Exercise("edf.addgrad", {"mean": 3, "accumulates": 2, "any shape": 1}, _addgrad_cases)
+ADDGRAD = Exercise(
+    "edf.addgrad",
+    {"mean": 3, "accumulates": 2, "any shape": 1},
+    _addgrad_cases,
+    [
+        Misconception(
+            "batch-mean-missing",
+            "One gradient for each example is kept: average them over the batch, the first axis.",
+            lambda c: {"delta0": c.delta},
+        ),
+        Misconception(
+            "wrong-axis",
+            "The mean runs over everything: average over the batch alone.",
+            lambda c: {"delta0": c.delta.mean()},
+        ),
+        Misconception(
+            "wrong-axis",
+            "The mean runs along another axis: the batch is the first one.",
+            lambda c: {"delta0": c.delta.mean(axis=1)},
+        ),
+        Misconception(
+            "wrong-axis",
+            "The mean runs along another axis: the batch is the first one.",
+            lambda c: {"delta0": c.delta.mean(axis=-1)},
+        ),
+        Misconception(
+            "wrong-axis",
+            "You divide by the length of another axis: the batch is the first one.",
+            lambda c: {"delta0": c.delta.sum(axis=0) / c.delta.shape[1]},
+        ),
+        Misconception(
+            "wrong-axis",
+            "You divide by the length of another axis: the batch is the first one.",
+            lambda c: {"delta0": c.delta.sum(axis=0) / c.delta.shape[-1]},
+        ),
+        Misconception(
+            "factor-missing",
+            "You divide by the number of all entries; it should be by the number of examples.",
+            lambda c: {"delta0": c.delta.sum(axis=0) / c.delta.size},
+        ),
+    ],
+)
 
 
 # --- the backward walk -----------------------------------------------------------------------------------------------
@@ -92,21 +136,30 @@ def _backward_case(aspect: str, mode: str, sizes: tuple[int, int, int, int], rng
     arrays = _small_arrays(*sizes, rng)
     _SMALL.confirm(arrays, rng)
     of_parameters = {n: g for n, g in _SMALL.vjp(arrays, arrays["upstream"]).items() if n != "x"}
-    right = {"grad." + n: g for n, g in {**_inner_gradients(arrays), **of_parameters}.items()}
-    nothing = {n: np.zeros_like(g) for n, g in right.items()}
-    doubled = {n: 2 * g for n, g in right.items()}
+    inner = _inner_gradients(arrays)
+    gradients = {"grad." + n: g for n, g in {**inner, **of_parameters}.items()}
+    right = gradients | {f"changed.{n}": np.zeros(g.shape) for n, g in of_parameters.items()}
+    nothing = {n: np.zeros_like(g) for n, g in gradients.items()}
+    doubled = {n: 2 * g for n, g in gradients.items()}
     context = Context(
         arrays, np.zeros(sizes[0]), np.ones(sizes[0]),
         lambda u: {**{n: g * u[:, None] for n, g in _inner_gradients(arrays).items()}, **_SMALL.vjp(arrays, u)},
         frozenset(of_parameters),
     )  # fmt: skip
     # walked from the inputs to the loss, each node hands its gradient on before it has one; only q gets any
-    reversed_order = nothing | {"grad.q": right["grad.q"]}
-    plain = {"order-reversed": ((reversed_order,),), "no-seed": ((nothing,),)}
+    reversed_order = nothing | {"grad.q": gradients["grad.q"]}
+    without_first = gradients | {n: nothing[n] for n in ("grad.W1", "grad.b1")}
+    forgotten = gradients | {f"grad.{n}": np.zeros_like(g) for n, g in inner.items()}
+    plain = {
+        "order-reversed": ((reversed_order,),),
+        "no-seed": ((nothing,),),
+        "missing-node": ((without_first,),),
+        "mutates-grad": ((forgotten,),),
+    }
     repeat = mode == "repeat"
     return Case(
         aspect, Probe((arrays,), mode), (right,), contexts=(context,), fallback="grad-not-reset" if repeat else None,
-        alternatives={"grad-not-reset": ((doubled,),)} if repeat else plain,
+        alternatives={"grad-not-reset": ((doubled,),)} if repeat else plain, sentences=OF_BACKWARD,
     )  # fmt: skip
 
 
@@ -137,19 +190,9 @@ BACKWARD_PASS = Exercise(
 
 def _sgd_case(aspect: str, shapes: list[tuple[int, ...]], rate: float, rng: np.random.Generator) -> Case:
     arrays: dict[str, np.ndarray] = {"rate": np.array([rate])}
-    right: dict[str, np.ndarray] = {}
-    climbs: dict[str, np.ndarray] = {}
-    whole: dict[str, np.ndarray] = {}
     for i, shape in enumerate(shapes, start=1):
-        value, grad = rng.normal(size=shape), rng.normal(size=shape)
-        arrays |= {f"value{i}": value, f"grad{i}": grad}
-        right |= {f"value{i}": value - rate * grad, f"changed.grad{i}": np.zeros(shape)}
-        climbs[f"value{i}"] = value + rate * grad
-        whole[f"value{i}"] = value - grad
-    return Case(
-        aspect, Probe((arrays,)), (right,),
-        alternatives={"sign": ((climbs,),), "factor-missing": ((whole,),)},
-    )  # fmt: skip
+        arrays |= {f"value{i}": rng.normal(size=shape), f"grad{i}": rng.normal(size=shape)}
+    return sgd_case(aspect, arrays)
 
 
 def _sgd_cases(rng: np.random.Generator) -> list[Case]:
@@ -166,13 +209,17 @@ SGD = Exercise("edf.sgd", {"step": 4}, _sgd_cases)
 # --- the stack of layers ---------------------------------------------------------------------------------------------
 
 
-def _mlp_value(arrays: Arrays, *, last: bool = False, hidden: bool = True) -> np.ndarray:
-    layers = sum(n.startswith("W") for n in arrays)
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _mlp_value(
+    arrays: Arrays, hidden: Activation = torch.sigmoid, last: Activation = lambda h: h, layers: slice = slice(None)
+) -> np.ndarray:
     h = torch.tensor(arrays["x"])
-    for i in reversed(range(layers)):
+    numbers = range(sum(n.startswith("W") for n in arrays))[layers]
+    for i in reversed(numbers):
         h = h @ torch.tensor(arrays[f"W{i}"]) - torch.tensor(arrays[f"b{i}"])
-        if (i > 0 and hidden) or (i == 0 and last):
-            h = torch.sigmoid(h)
+        h = hidden(h) if i > 0 else last(h)
     return h.numpy()
 
 
@@ -184,13 +231,20 @@ def _mlp_case(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -
     turned = dict(arrays)
     for i in range(len(sizes) - 1):
         turned |= {f"W{i}": arrays[f"W{len(sizes) - 2 - i}"], f"b{i}": arrays[f"b{len(sizes) - 2 - i}"]}
-    alternatives: dict[str, tuple[tuple[Arrays, ...], ...]] = {
-        "squashed-output": (({"value": _mlp_value(arrays, last=True)},),),
-        "no-activation": (({"value": _mlp_value(arrays, hidden=False)},),),
-    }
+    wrong = {"squashed-output": [_mlp_value(arrays, last=torch.sigmoid), _mlp_value(arrays, last=_softmax)]}
+    if len(sizes) > 2:
+        wrong["no-activation"] = [_mlp_value(arrays, hidden=lambda h: h)]
+        wrong["wrong-function"] = [_mlp_value(arrays, f, g) for f in (torch.tanh, torch.relu) for g in (lambda h: h, f)]
+        wrong["missing-node"] = [_mlp_value(arrays, layers=slice(1, None))]
     if len(set(sizes)) == 1:  # only square layers run in the wrong order without an error
-        alternatives["order-reversed"] = (({"value": _mlp_value(turned)},), ({"value": _mlp_value(turned, last=True)},))
-    return Case(aspect, Probe((arrays,)), ({"value": _mlp_value(arrays)},), alternatives=alternatives)
+        wrong["order-reversed"] = [_mlp_value(turned), _mlp_value(turned, last=torch.sigmoid)]
+    alternatives = {name: tuple(({"value": v},) for v in values) for name, values in wrong.items()}
+    probe, right = Probe((arrays,)), {"value": _mlp_value(arrays)}
+    return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP)
+
+
+def _softmax(h: torch.Tensor) -> torch.Tensor:
+    return torch.softmax(h, dim=-1)
 
 
 def _mlp_cases(rng: np.random.Generator) -> list[Case]:

@@ -1,24 +1,21 @@
-"""The private half of the exercises on nodes that mix entries, and on losses: each truth is the forward formula."""
+"""The private half of the exercises on Affine and on losses: each truth is the forward formula."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from autograder.exercise import Misconception, node_exercise
 from edf_course.exercises.marking import Context
 
 
-def _rows_far_apart(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    arrays["x"] = arrays["x"] + np.linspace(-2000, 2000, len(arrays["x"]))[:, None]
-    arrays["x"][0, 0] += 900.0
-    return arrays
-
-
-def _small_and_large(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    arrays["x"] = arrays["x"] * 10.0 ** np.linspace(-3, 3, len(arrays["x"]))[:, None]
-    return arrays
+def _unlikely(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Give the right class of each example a small probability, which code that clips would not take as it is."""
+    q, y = arrays["q"].copy(), arrays["y"]
+    examples = np.arange(len(q))
+    q[examples, y] = rng.uniform(0.004, 0.008, len(q))
+    q[examples, (y + 1) % q.shape[1]] += 1 - q.sum(axis=1)
+    return {**arrays, "q": q}
 
 
 def _columns(g: np.ndarray) -> np.ndarray:
@@ -30,61 +27,6 @@ def _hot(c: Context, shift: int = 0) -> np.ndarray:
     n = c.q.shape[1]
     return np.eye(n)[(labels + shift) % n]
 
-
-def _rms(c: Context) -> np.ndarray:
-    return np.sqrt((c.x**2).mean(axis=-1, keepdims=True) + 1e-5)
-
-
-SOFTMAX = node_exercise(
-    "edf.softmax",
-    lambda x: torch.softmax(x, dim=-1),
-    {"value": 2, "gradient": 4, "accumulates": 1, "repeatable": 1, "any shape": 1, "large inputs": 1},
-    [
-        Misconception(
-            "softmax-elementwise",
-            "y(1 - y) is only the diagonal of the Jacobian: each output depends on every input of its row.",
-            lambda c: c.g * c.y * (1 - c.y),
-        ),
-        Misconception(
-            "wrong-axis",
-            "Columns are summed to 1; rows should be: sum over the last axis.",
-            value=lambda c: softmax(c.x, axis=0),
-        ),
-        Misconception(
-            "wrong-axis", "The sum runs over the whole batch; each row stands for itself.", value=lambda c: softmax(c.x)
-        ),
-        Misconception(
-            "wrong-axis",
-            "The sum of g y runs along the batch; it belongs to each row.",
-            lambda c: c.y * (c.g - (c.g * c.y).sum(axis=0, keepdims=True)),
-        ),
-        Misconception(
-            "wrong-axis",
-            "The sum of g y runs over the whole batch; it belongs to each row.",
-            lambda c: c.y * (c.g - (c.g * c.y).sum()),
-        ),
-        Misconception(
-            "operand-missing",
-            "What is subtracted is the sum of g y, each gradient weighted by its probability; yours is the plain sum "
-            "of g.",
-            lambda c: c.y * (c.g - c.g.sum(axis=-1, keepdims=True)),
-        ),
-        Misconception(
-            "operand-missing", "The outer factor y is missing.", lambda c: c.g - (c.g * c.y).sum(axis=-1, keepdims=True)
-        ),
-        Misconception(
-            "off-diagonal",
-            "Only the diagonal's y is there; the rest of the Jacobian, - y yᵀ, is missing.",
-            lambda c: c.g * c.y,
-        ),
-        Misconception(
-            "sign",
-            "The two terms of the Jacobian diag(y) - y yᵀ are added where they should be subtracted.",
-            lambda c: c.y * (c.g + (c.g * c.y).sum(axis=-1, keepdims=True)),
-        ),
-    ],
-    extreme=_rows_far_apart,
-)
 
 AFFINE = node_exercise(
     "edf.affine",
@@ -109,11 +51,59 @@ AFFINE = node_exercise(
             lambda c: {"x": c.g @ c.w if c.w.shape[0] == c.w.shape[1] else None},
         ),
         Misconception(
-            "no-upstream",
-            "The upstream gradient is missing in W.grad.",
-            lambda c: {"Phi.w": (c.x.T @ np.ones_like(c.g)) / c.B},
+            "transposed",
+            "W is transposed: y = xW - b, with x (B, n) and W (n, m).",
+            value=lambda c: c.x @ c.w.T - c.b if c.w.shape[0] == c.w.shape[1] else None,
+        ),
+        Misconception(
+            "wrong-axis",
+            "You divide by n, the number of columns of x; the mean over the batch divides by B, the number of rows.",
+            lambda c: {"Phi.w": c.x.T @ c.g / c.x.shape[1]},
+        ),
+        Misconception(
+            "wrong-axis",
+            "You divide by m, the number of columns of y; the mean over the batch divides by B, the number of rows.",
+            lambda c: {"Phi.w": c.x.T @ c.g / c.g.shape[1], "Phi.b": -c.g.sum(axis=0) / c.g.shape[1]},
+        ),
+        Misconception(
+            "factor-missing",
+            "You divide by the number of entries; the mean over the batch divides by B, the number of rows.",
+            lambda c: {"Phi.w": c.x.T @ c.g / c.g.size, "Phi.b": -c.g.sum(axis=0) / c.g.size},
+        ),
+        Misconception(
+            "wrong-axis",
+            "The mean runs over all entries: average over the batch alone.",
+            lambda c: {"Phi.b": np.full_like(c.b, -c.g.mean())},
+        ),
+        Misconception(
+            "wrong-function",
+            "The mean of a product is not the product of the means: multiply first, then average.",
+            lambda c: {"Phi.w": np.outer(c.x.mean(axis=0), c.g.mean(axis=0))},
         ),
     ],
+)
+
+ONE_LOSS = (
+    Misconception(
+        "batch-mean-twice",
+        "Each example keeps its own loss: parameters do the averaging.",
+        value=lambda c: np.full_like(c.y, c.y.mean()),
+    ),
+    Misconception(
+        "batch-mean-twice",
+        "Each example keeps its own loss, shape (B,): parameters do the averaging.",
+        value=lambda c: c.y.mean(),
+    ),
+    Misconception(
+        "batch-mean-twice",
+        "Each example keeps its own loss, shape (B,): parameters do the averaging.",
+        value=lambda c: c.y.mean() / c.operands["p"].shape[1] if "p" in c.operands else None,
+    ),
+    Misconception(
+        "batch-sum",
+        "Each example keeps its own loss, shape (B,): nothing is summed over the batch.",
+        value=lambda c: c.y.sum(),
+    ),
 )
 
 LOGLOSS = node_exercise(
@@ -155,11 +145,17 @@ LOGLOSS = node_exercise(
             value=lambda c: -np.log(c.q).sum(axis=1),
         ),
         Misconception(
-            "batch-mean-twice",
-            "Each example keeps its own loss: parameters do the averaging.",
-            value=lambda c: np.full_like(c.y, c.y.mean()),
+            "wrong-function",
+            "The loss takes the probability of the true label y, not of the class that the net likes best.",
+            lambda c: -_columns(c.g) * (c.q == c.q.max(axis=1, keepdims=True)) / c.q,
+            lambda c: -np.log(c.q.max(axis=1)),
         ),
+        Misconception(
+            "power-rule", "The slope of log q is 1/q, not 1/q².", lambda c: -_columns(c.g) * _hot(c) / c.q**2
+        ),
+        *ONE_LOSS,
     ],
+    extreme=_unlikely,
 )
 
 SQUARED_ERROR = node_exercise(
@@ -182,6 +178,18 @@ SQUARED_ERROR = node_exercise(
             value=lambda c: c.y / 2,
         ),
         Misconception("power-rule", "The square root is not asked for.", value=lambda c: np.sqrt(c.y)),
+        Misconception("power-rule", "The square is missing.", value=lambda c: np.abs(c.p - c.t).sum(axis=1)),
+        Misconception(
+            "wrong-axis",
+            "The sum runs over the batch; each example keeps its own loss, summed over its features.",
+            value=lambda c: ((c.p - c.t) ** 2).sum(axis=0),
+        ),
+        Misconception(
+            "wrong-axis",
+            "The mean runs over the batch; each example keeps its own loss, summed over its features.",
+            value=lambda c: ((c.p - c.t) ** 2).mean(axis=0),
+        ),
+        *ONE_LOSS,
         Misconception("power-rule", "The slope of e² is 2e, not e².", lambda c: _columns(c.g) * (c.p - c.t) ** 2),
         Misconception(
             "wrong-function",
@@ -196,53 +204,5 @@ SQUARED_ERROR = node_exercise(
     ],
 )
 
-RMS_NORM = node_exercise(
-    "edf.rms_norm",
-    lambda x: x / torch.sqrt((x**2).mean(dim=-1, keepdim=True) + 1e-5),
-    {"value": 2, "gradient": 4, "accumulates": 1, "repeatable": 1, "any shape": 1, "large inputs": 1},
-    [
-        Misconception(
-            "second-path",
-            "The root is treated as a constant; but x is in it too, so the gradient has a second path.",
-            lambda c: c.g / _rms(c),
-        ),
-        Misconception(
-            "factor-missing",
-            "The second path lacks the 1/n of the mean.",
-            lambda c: c.g / _rms(c) - c.x * (c.g * c.x).sum(axis=-1, keepdims=True) / _rms(c) ** 3,
-        ),
-        Misconception(
-            "sign",
-            "The second path is added; it should be subtracted.",
-            lambda c: c.g / _rms(c) + c.x * (c.g * c.x).mean(axis=-1, keepdims=True) / _rms(c) ** 3,
-        ),
-        Misconception(
-            "softmax-elementwise",
-            "Each output depends on every input of its row; yours treats each entry by itself.",
-            lambda c: c.g * (1 / _rms(c) - c.x**2 / c.x.shape[1] / _rms(c) ** 3),
-        ),
-        Misconception(
-            "wrong-axis",
-            "The mean runs along the batch; it belongs to each row.",
-            value=lambda c: c.x / np.sqrt((c.x**2).mean(axis=0, keepdims=True) + 1e-5),
-        ),
-        Misconception(
-            "wrong-axis",
-            "The mean runs over the whole batch; it belongs to each row.",
-            value=lambda c: c.x / np.sqrt((c.x**2).mean() + 1e-5),
-        ),
-        Misconception(
-            "factor-missing",
-            "The sum of squares is divided by nothing: the mean is asked for.",
-            value=lambda c: c.x / np.sqrt((c.x**2).sum(axis=-1, keepdims=True) + 1e-5),
-        ),
-        Misconception(
-            "no-root",
-            "The square root is missing.",
-            value=lambda c: c.x / ((c.x**2).mean(axis=-1, keepdims=True) + 1e-5),
-        ),
-    ],
-    extreme=_small_and_large,
-)
 
-EXERCISES = (SOFTMAX, AFFINE, LOGLOSS, SQUARED_ERROR, RMS_NORM)
+EXERCISES = (AFFINE, LOGLOSS, SQUARED_ERROR)

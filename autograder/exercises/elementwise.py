@@ -51,6 +51,7 @@ SIGMOID = node_exercise(
         ),
         Misconception("wrong-function", "The slope is y(1 - y), with a minus.", lambda c: c.g * c.y * (1 + c.y)),
         Misconception("sign", "The exponent has the wrong sign: 1 / (1 + exp(-x)).", value=lambda c: expit(-c.x)),
+        Misconception("wrong-function", "That is tanh; sigmoid lies between 0 and 1.", value=lambda c: np.tanh(c.x)),
     ],
     extreme=_far(("x",), 1000.0),
 )
@@ -75,6 +76,12 @@ TANH = node_exercise(
             "power-rule", "The square is missing: the slope is 1 - y², not 1 - y.", lambda c: c.g * (1 - c.y)
         ),
         Misconception("wrong-function", "The slope is 1 - y², with a minus.", lambda c: c.g * (1 + c.y**2)),
+        Misconception("power-rule", "The slope is 1 - y², not (1 - y)².", lambda c: c.g * (1 - c.y) ** 2),
+        Misconception("power-rule", "The slope is 1 / cosh²; the square is missing.", lambda c: c.g / np.cosh(c.x)),
+        Misconception("wrong-function", "That is sigmoid; tanh lies between -1 and 1.", value=lambda c: expit(c.x)),
+        Misconception(
+            "factor-missing", "That is tanh(x / 2): a factor of 2 is missing inside.", value=lambda c: np.tanh(c.x / 2)
+        ),
         Misconception("wrong-function", "That hands y on, not its slope.", lambda c: c.g * c.y),
     ],
     extreme=_far(("x",), 1000.0),
@@ -155,7 +162,7 @@ MUL = node_exercise(
     [
         Misconception(
             "operands-swapped",
-            "Each operand gets its own value; it should get the other's: d(ab)/da = b.",
+            "{operand} gets its own value; it should get the other's: d(ab)/da = b.",
             lambda c: {"a": c.g * c.a, "b": c.g * c.b},
         ),
         Misconception(
@@ -212,6 +219,27 @@ GATE = node_exercise(
             "wrong-function",
             "sigmoid(b) is handed on to b where its slope belongs.",
             lambda c: {"b": c.g * c.a * expit(c.b)},
+        ),
+        Misconception(
+            "wrong-function",
+            "One factor of the slope is missing: it is s(1 - s), with s = sigmoid(b).",
+            lambda c: {"b": c.g * c.a * (1 - expit(c.b))},
+        ),
+        Misconception(
+            "wrong-function",
+            "The slope of sigmoid is missing: b acts through sigmoid(b), not by itself.",
+            lambda c: {"b": c.g * c.a},
+        ),
+        Misconception(
+            "wrong-function",
+            "a is multiplied by sigmoid(b), not by b, so that is what its gradient passes through.",
+            lambda c: {"a": c.g * c.b},
+        ),
+        Misconception(
+            "wrong-function",
+            "The gate is sigmoid, not tanh.",
+            lambda c: {"a": c.g * np.tanh(c.b), "b": c.g * c.a * (1 - np.tanh(c.b) ** 2)},
+            lambda c: c.a * np.tanh(c.b),
         ),
         Misconception(
             "wrong-point",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from edf_course import edf
 from edf_course.edf.errors import GraphError, describe
 from edf_course.exercises.probes import Arrays, Probe
-from edf_course.exercises.recording import Record
+from edf_course.exercises.recording import Record, noticing
 
 
 def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
@@ -24,27 +25,12 @@ def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
         parameter.grad = 0
         for name in sorted(n for n in arrays if n.startswith("delta")):
             delta = arrays[name].copy()
-            with _noticing(edf.Parameter, "addgrad", record):
-                parameter.addgrad(delta)
+            with noticing(edf.Parameter, ["addgrad"], record):
+                if parameter.addgrad(delta) is not None:
+                    record.noticed.add("returns")
             record.put("grad." + name, parameter.grad)
             record.put_change(name, arrays[name], delta)
         record.put_change("value", arrays["value"], parameter.value)
-
-
-@contextlib.contextmanager
-def _noticing(owner: type, method: str, record: Record) -> Iterator[None]:
-    """Notice when the library's own method does the work, inherited or called."""
-    original = getattr(owner, method)
-
-    def noticed(*args: Any) -> Any:
-        record.noticed.add("library")
-        return original(*args)
-
-    setattr(owner, method, noticed)
-    try:
-        yield
-    finally:
-        setattr(owner, method, original)
 
 
 def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
@@ -58,10 +44,36 @@ def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
             named, loss = small_graph(arrays)
             graph.forward()
             for _ in range(2 if probe.mode == "repeat" else 1):
-                with _noticing(edf.Graph, "backward", record):
+                with noticing(edf.Graph, ["backward"], record), _noticing_the_walk(graph.CompNodes, record):
                     thing(list(graph.CompNodes), list(graph.Parameters), loss)
             for name, node in named.items():
                 record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
+                if isinstance(node, edf.Parameter):
+                    record.put_change(name, arrays[name], node.value)
+
+
+@contextlib.contextmanager
+def _noticing_the_walk(nodes: Sequence[Any], record: Record) -> Iterator[None]:
+    """Notice in which order backward is called: "walked-back", "walked-forwards", or "twice" for the same node."""
+    order: list[int] = []
+
+    def called(i: int, backward: Callable[[], None]) -> None:
+        order.append(i)
+        backward()
+
+    for i, node in enumerate(nodes):
+        node.backward = partial(called, i, node.backward)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            del node.backward
+        if len(set(order)) < len(order):
+            record.noticed.add("twice")
+        elif order and order == sorted(order, reverse=True):
+            record.noticed.add("walked-back")
+        elif order and order == sorted(order):
+            record.noticed.add("walked-forwards")
 
 
 def small_graph(arrays: Arrays) -> tuple[dict[str, Any], Any]:
@@ -91,8 +103,9 @@ def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
             parameter = edf.Parameter(arrays[name])
             parameter.grad = arrays["grad" + name.removeprefix("value")].copy()
             parameters.append(parameter)
-        with _noticing(edf.Graph, "sgd", record):
-            thing(parameters, float(arrays["rate"][0]))
+        with noticing(edf.Graph, ["sgd"], record):
+            if thing(parameters, float(arrays["rate"][0])) is not None:
+                record.noticed.add("returns")
         for i, parameter in enumerate(parameters, start=1):
             record.put(f"value{i}", parameter.value)
             record.put_change(f"grad{i}", arrays[f"grad{i}"], parameter.grad)

@@ -33,6 +33,32 @@ def vector_function(arrays: Arrays) -> Function:
     return f
 
 
+def draw_gradient_probe(shape: tuple[int, ...], rng: np.random.Generator, integers: bool = False) -> Arrays:
+    """Draw x, a and c of `scalar_function`, so that all probes punish a coarse step alike.
+
+    sum(c x) is kept between 3 and 4 (or so, with integers): one-sided differences with h = 1e-5 are always near enough,
+    and with h = 1e-4 they are not.
+    """
+    a, c = rng.uniform(-1, 1, shape), rng.uniform(0.9, 1.1, shape)
+    x: np.ndarray
+    if integers:
+        x = rng.integers(-3, 4, shape)
+        while not 3 <= abs(x.sum()) <= 4:
+            x = rng.integers(-3, 4, shape)
+    else:
+        x = rng.uniform(-2, 2, shape)
+        x += (rng.choice([-1, 1]) * rng.uniform(3, 4) - (c * x).sum()) / c.sum()
+    return {"x": x, "a": a, "c": c}
+
+
+def draw_jacobian_probe(m: int, n: int, rng: np.random.Generator, integers: bool = False) -> Arrays:
+    """Draw p (n,), A (m, n) and a (m,) of `vector_function`, so that all probes punish a coarse step alike."""
+    p = rng.integers(-3, 4, n) if integers else rng.uniform(-2, 2, n)
+    A = rng.uniform(0.5, 1.2, (m, n)) * rng.choice([-1, 1], (m, n))
+    z = rng.uniform(0.5, 0.9, m) * rng.choice([-1, 1], m)
+    return {"p": p, "A": A, "a": z - A @ p}
+
+
 def run_gradient(thing: Any, probe: Probe, record: Record) -> None:
     """Answer with numerical_gradient(f, x): passes hold x, and a and c of `scalar_function`."""
     _run(thing, probe, record, scalar_function, "x", "gradient")

@@ -6,6 +6,9 @@ reaches the node as `self.grad` is `upstream`. A gradient of ones would let wron
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,18 +16,20 @@ import numpy as np
 from edf_course.edf import CompNode, Input, Parameter, ParameterPackage, current_graph
 from edf_course.edf.errors import GraphError, ShapeError, describe
 from edf_course.exercises.probes import Arrays, Probe
-from edf_course.exercises.recording import Record
+from edf_course.exercises.recording import Record, noticing
 
 SECOND = "@2"  # the suffix of what belongs to a second instance
 
 
 class Leaf(CompNode):
-    """An operand with a batch index whose gradient is asked for."""
+    """An operand with a batch index whose gradient is asked for; errors call it by the name of its class."""
+
+    odd: Any = None
+    twice = False
 
     def __init__(self, value: np.ndarray) -> None:
         super().__init__()
         self.value = value
-        self.odd: Any = None
 
     def forward(self) -> None:
         """Do nothing: the value is given."""
@@ -33,21 +38,24 @@ class Leaf(CompNode):
         """Do nothing: there is nothing before it."""
 
     def addgrad(self, delta: Any) -> None:
-        """Add `delta`; remember one of the wrong shape, which often tells what the mistake is."""
+        """Add `delta`; remember one of the wrong shape or one that comes twice, which tells what the mistake is."""
         if np.shape(delta) != self.value.shape:
             self.odd = delta
+        self.twice |= type(self.grad) is not int and np.array_equal(self.grad, delta)
         super().addgrad(delta)
 
 
 class LeafParameter(Parameter):
-    """A parameter that remembers a gradient of the wrong shape."""
+    """A parameter that remembers a gradient of the wrong shape, and one that comes twice."""
 
     odd: Any = None
+    twice = False
 
     def addgrad_mean(self, gradient: Any) -> None:
-        """Add `gradient`; remember one of the wrong shape."""
+        """Add `gradient`; remember one of the wrong shape, and one that comes twice."""
         if np.shape(gradient) != self.value.shape:
             self.odd = gradient
+        self.twice |= type(self.grad) is not int and np.array_equal(self.grad, gradient)
         super().addgrad_mean(gradient)
 
 
@@ -97,12 +105,15 @@ def run(thing: Any, probe: Probe, record: Record) -> None:
         nodes.append(_make(thing, second))
         everything |= {n + SECOND: leaf for n, leaf in second.items()}
     end = WeightedSum(nodes)
-    returned = _watch(nodes[0], record)
-    for arrays in probe.passes:
-        record.begin_pass()
-        _run_pass(probe, arrays, nodes, everything, end, record)
+    returned = _watch(nodes[0], list(leaves.values()), record)
+    with _noticing_the_library(record):
+        for arrays in probe.passes:
+            record.begin_pass()
+            _run_pass(probe, arrays, nodes, everything, end, record)
     if returned and returned[-1] is not None:
         record.noticed.add("returns")
+    if probe.mode == "plain" and any(getattr(leaf, "twice", False) for leaf in leaves.values()):
+        record.noticed.add("twice")
     if any(type(c).__module__.startswith("edf_course.edf.") for c in current_graph().CompNodes):
         record.noticed.add("library")
 
@@ -144,21 +155,38 @@ def _put_odd(leaves: dict[str, Any], record: Record) -> None:
             record.put("odd." + n, leaf.odd)
 
 
-def _watch(node: Any, record: Record) -> list[Any]:
-    """Note what the node's backward returns, and whether it runs the node's forward again."""
+@contextlib.contextmanager
+def _noticing_the_library(record: Record) -> Iterator[None]:
+    """Notice when a node of the library does the work, by whatever name it was reached."""
+    with contextlib.ExitStack() as stack:
+        for node in _library_nodes(CompNode):
+            stack.enter_context(noticing(node, [m for m in ("forward", "backward") if m in vars(node)], record))
+        yield
+
+
+def _library_nodes(node: type) -> Iterator[type]:
+    subclasses: list[type] = node.__subclasses__()
+    for subclass in subclasses:
+        if subclass.__module__.startswith("edf_course.edf."):
+            yield subclass
+            yield from _library_nodes(subclass)
+
+
+def _watch(node: Any, operands: list[Any], record: Record) -> list[Any]:
+    """Note what the node's backward returns, and whether it runs the node's forward again with operands nudged."""
     backward, forward = node.backward, node.forward
     returned: list[Any] = []
-    inside = [False]
+    before: list[np.ndarray] = []  # what the operands were when backward began; empty outside backward
 
     def watched_backward() -> None:
-        inside[0] = True
+        before.extend(np.array(o.value) for o in operands)
         try:
             returned.append(backward())
         finally:
-            inside[0] = False
+            before.clear()
 
     def watched_forward() -> Any:
-        if inside[0]:
+        if before and not all(np.array_equal(o.value, b) for o, b in zip(operands, before, strict=True)):
             record.noticed.add("forward-in-backward")
         return forward()
 
@@ -171,7 +199,12 @@ def _leaf(name: str, value: np.ndarray) -> Any:
         return LeafParameter(value)
     if value.dtype.kind in "iu" or name == "t":
         return Input(value.copy(), name)
-    return Leaf(value.copy())
+    return _leaf_class(name)(value.copy())
+
+
+@functools.cache
+def _leaf_class(name: str) -> type[Leaf]:
+    return type(name, (Leaf,), {})
 
 
 def _make(thing: Any, leaves: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from edf_course.exercises.statement import Example, Operand, Statement
 
 X = Operand("x", "B n")
 A, B = Operand("a", "B n"), Operand("b", "B n")
+SMALL = Operand("x", "B n", low=-0.3, high=0.3)  # so small that the 1e-5 under the root of rms_norm is felt
 
 STATEMENTS = (
     Statement(
@@ -27,7 +28,10 @@ STATEMENTS = (
         "node",
         6,
         (X,),
-        examples=(Example({"x": [[0.0, 1.0, -2.0]]}, [[0.0, 0.7616, -0.9640]], "tanh(0, 1, -2) = 0, 0.7616, -0.9640"),),
+        examples=(
+            Example({"x": [[0.0, 1.0, -2.0]]}, [[0.0, 0.7616, -0.9640]], "tanh(0, 1, -2) = 0, 0.7616, -0.9640"),
+            Example({"x": [[1000.0, -1000.0]]}, [[1.0, -1.0]], "tanh(1000) = 1 and tanh(-1000) = -1, without nan"),
+        ),
     ),
     Statement(
         "edf.relu",
@@ -166,6 +170,11 @@ STATEMENTS = (
                 [[1.0, -0.7311, 0.4768]],
                 "a = (2, -1, 4), b = (0, 1, -2) gives (1, -0.7311, 0.4768)",
             ),
+            Example(
+                {"a": [[3.0, 3.0]], "b": [[1000.0, -1000.0]]},
+                [[3.0, 0.0]],
+                "a = (3, 3), b = (1000, -1000) gives (3, 0), without nan",
+            ),
         ),
     ),
     Statement(
@@ -174,7 +183,7 @@ STATEMENTS = (
         "RMSNorm(x)",
         "node",
         10,
-        (X,),
+        (SMALL,),
         examples=(
             Example(
                 {"x": [[3.0, 4.0], [-1.0, 1.0]]},

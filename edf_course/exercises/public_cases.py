@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from edf_course import edf
-from edf_course.calculus import H, complex_step_gradient, complex_step_jacobian, numerical_gradient
-from edf_course.exercises.answer_core import small_graph
-from edf_course.exercises.answer_function import scalar_function, vector_function
+from edf_course.calculus import H
 from edf_course.exercises.answer_node import SECOND
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Answer, Arrays, Probe
+from edf_course.exercises.public_core import backward_pass_cases, mlp_cases, parameter_cases, sgd_cases
+from edf_course.exercises.public_functions import gradient_cases, jacobian_cases
 from edf_course.exercises.public_optim import RULES, library_cases
 from edf_course.exercises.public_scalar import order_cases, value_cases
 from edf_course.exercises.statement import Example, Statement, as_arrays, draw
@@ -47,8 +44,11 @@ def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) ->
         if truth.failed:
             break  # forward does not run on these: plain cases say so
         right = _named(truth.vjp(arrays["upstream"]))
+        # a forward that does not feel an operand keeps a value from when it was made
+        fallback = None if all(J.any() for J in truth.jacobians.values()) else "stale-state"
         contexts, tolerance = (truth.context(),), truth.tolerance()
-        cases.append(Case("gradient", Probe((arrays,)), (right,), contexts=contexts, tolerance=tolerance))
+        probe = Probe((arrays,))
+        cases.append(Case("gradient", probe, (right,), contexts=contexts, tolerance=tolerance, fallback=fallback))
         if truth.is_single:
             continue  # differences in float32 are too coarse to tell more
         cases.append(_shared_case(arrays, right, _named(truth.vjp(arrays["upstream" + SECOND]))))
@@ -72,9 +72,10 @@ def _example_case(asked: Statement, example: Example) -> Case:
 
 def _shared_case(arrays: Arrays, first: Arrays, second: Arrays) -> Case:
     both = {n: first[n] + second[n] for n in first}
-    overwritten = {"overwrites": ((first,), (second,))}
+    thrice = [{n: both[n] + share[n] for n in both} for share in (first, second)]
+    wrong = {"overwrites": ((first,), (second,)), "double-count": ((thrice[0],), (thrice[1],))}
     probe = Probe((arrays,), "shared")
-    return Case("accumulates", probe, (both,), fallback="no-accumulation", alternatives=overwritten)
+    return Case("accumulates", probe, (both,), fallback="no-accumulation", alternatives=wrong)
 
 
 def _repeated_case(arrays: Arrays, right: Arrays) -> Case:
@@ -87,7 +88,7 @@ def _repeated_case(arrays: Arrays, right: Arrays) -> Case:
         "repeatable",
         Probe((arrays,), "repeat"),
         ({**right, **unchanged},),
-        fallback="stale-state",
+        fallback="grad-not-reset",
         alternatives={"grad-not-reset": ((doubled,),)},
     )
 
@@ -102,8 +103,7 @@ class _Differences:
     def __init__(self, asked: Statement, arrays: Arrays, respond: Respond, at_output: bool = False) -> None:
         self.asked, self.arrays, self.respond, self.at_output = asked, arrays, respond, at_output
         base = respond(Probe((arrays,), backward=False))
-        dtype = base.passes[0].get("value", np.empty(0)).dtype if base.passes else None
-        self.is_single = dtype in (np.float32, np.float16)
+        self.is_single = bool(base.passes) and _is_single(base.passes[0].get("value", np.empty(0)))
         h = SINGLE_H if self.is_single else H
         nudged: list[Arrays] = [arrays]
         wanted = [o for o in asked.operands if o.has_gradient]
@@ -159,111 +159,22 @@ class _Differences:
         return None if there.failed else there.vjp
 
 
-def _parameter_cases(rng: np.random.Generator) -> list[Case]:
-    four, three = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]), rng.normal(size=(3, 2))
-    two = {"value": np.zeros(2), "delta0": four, "delta1": three}
-    alone = {"grad.delta0": four.mean(axis=0), "grad.delta1": three.mean(axis=0)}
-    both = alone | {"grad.delta1": four.mean(axis=0) + three.mean(axis=0)}
-    overwritten = {"overwrites": ((alone,),)}
-    twice = Case("accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives=overwritten)
-    return [_mean_case(four), _mean_case(three), twice]
-
-
-def _mean_case(delta: np.ndarray) -> Case:
-    context = Context(
-        {"delta": delta}, np.zeros(2), np.ones(len(delta)),
-        lambda u: {"delta0": np.tensordot(u, delta, 1) / len(u)}, frozenset({"delta0"}),
-    )  # fmt: skip
-    arrays = {"value": np.zeros(2), "delta0": delta}
-    return Case("mean", Probe((arrays,)), ({"grad.delta0": delta.mean(axis=0)},), contexts=(context,))
-
-
-def _backward_pass_cases(rng: np.random.Generator) -> list[Case]:
-    arrays = {
-        "W1": rng.normal(size=(3, 4)),
-        "b1": rng.normal(size=4),
-        "W2": rng.normal(size=(4, 2)),
-        "b2": rng.normal(size=2),
-        "x": rng.normal(size=(5, 3)),
-        "y": rng.integers(0, 2, 5),
-    }
-
-    def mean_loss(name: str, value: np.ndarray) -> float:
-        with edf.Graph() as graph:
-            _, loss = small_graph({**arrays, name: value})
-            graph.forward()
-            return float(loss.value.mean())
-
-    names = ("W1", "b1", "W2", "b2")
-    right = {f"grad.{n}": numerical_gradient(partial(mean_loss, n), arrays[n]) for n in names}
-    nothing = {n: np.zeros_like(g) for n, g in right.items()}
-    doubled = {n: 2 * g for n, g in right.items()}
-    once, twice = Probe((arrays,)), Probe((arrays,), "repeat")
-    kept = {"grad-not-reset": ((doubled,),)}
-    return [
-        Case("gradient", once, (right,), alternatives={"no-seed": ((nothing,),)}),
-        Case("repeatable", twice, (right,), fallback="grad-not-reset", alternatives=kept),
-    ]
-
-
-def _sgd_cases(rng: np.random.Generator) -> list[Case]:
-    value, grad = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
-    arrays = {"rate": np.array([0.25]), "value1": value, "grad1": grad, "value2": grad[0], "grad2": value[0]}
-    right = {"value1": value - 0.25 * grad, "value2": grad[0] - 0.25 * value[0]}
-    climbs = {"value1": value + 0.25 * grad, "value2": grad[0] + 0.25 * value[0]}
-    unchanged = {"changed.grad1": np.zeros((2, 3)), "changed.grad2": np.zeros(3)}
-    return [Case("step", Probe((arrays,)), (right | unchanged,), alternatives={"sign": ((climbs,),)})]
-
-
-def _mlp_cases(rng: np.random.Generator) -> list[Case]:
-    cases = []
-    for sizes in ([2, 5, 4], [3, 3, 3, 3], [3, 2]):
-        arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(3, sizes[-1]))}
-        Phi: list[Any] = []
-        with edf.Graph() as graph:
-            for i, (n_out, n_in) in enumerate(pairwise(sizes)):
-                arrays |= {f"W{i}": rng.normal(size=(n_in, n_out)), f"b{i}": rng.normal(size=n_out)}
-                package: Any = edf.ParameterPackage()
-                package.w, package.b = edf.Parameter(arrays[f"W{i}"]), edf.Parameter(arrays[f"b{i}"])
-                Phi.append(package)
-            scores = edf.MLP(Phi, edf.Input(arrays["x"]))
-            squashed = edf.Sigmoid(scores)
-            graph.forward()
-        alternatives = {"squashed-output": (({"value": squashed.value},),)}
-        cases.append(Case("value", Probe((arrays,)), ({"value": scores.value},), alternatives=alternatives))
-    return cases
-
-
-def _gradient_cases(rng: np.random.Generator) -> list[Case]:
-    cases = []
-    for x in (rng.uniform(-2, 2, 4), rng.uniform(-2, 2, (2, 3)), rng.integers(-3, 4, 5)):
-        arrays = {"x": x, "a": rng.uniform(-1, 1, x.shape), "c": rng.uniform(0.5, 1.5, x.shape)}
-        right = {"gradient": complex_step_gradient(scalar_function(arrays), x), "changed.x": np.zeros(x.shape)}
-        integers = "int-truncation" if x.dtype.kind == "i" else None
-        cases.append(Case("integers" if integers else "gradient", Probe((arrays,)), (right,), fallback=integers))
-    return cases
-
-
-def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
-    cases = []
-    for p in (rng.uniform(-2, 2, 3), rng.uniform(-2, 2, 5), rng.integers(-3, 4, 3)):
-        arrays = {"p": p, "A": rng.uniform(-1, 1, (4, len(p))), "a": rng.uniform(-1, 1, 4)}
-        J = complex_step_jacobian(vector_function(arrays), p)
-        right = {"jacobian": J, "changed.p": np.zeros(p.shape)}
-        integers = "int-truncation" if p.dtype.kind == "i" else None
-        turned = {"transposed": (({"jacobian": J.T},),)}
-        aspect = "integers" if integers else "jacobian"
-        cases.append(Case(aspect, Probe((arrays,)), (right,), fallback=integers, alternatives=turned))
-    return cases
+def _is_single(value: np.ndarray) -> bool:
+    """Whether a value was computed in float32 or less, be it that it was made float64 again."""
+    if value.dtype.kind != "f":
+        return False
+    with np.errstate(over="ignore"):
+        rounded = bool(np.array_equal(value, value.astype(np.float32)))
+    return value.dtype.itemsize < 8 or (rounded and not np.array_equal(value, np.round(value)))
 
 
 _OTHERS: dict[str, Callable[[np.random.Generator], list[Case]]] = {
-    "parameter": _parameter_cases,
-    "backward_pass": _backward_pass_cases,
-    "sgd": _sgd_cases,
-    "mlp": _mlp_cases,
-    "gradient": _gradient_cases,
-    "jacobian": _jacobian_cases,
+    "parameter": parameter_cases,
+    "backward_pass": backward_pass_cases,
+    "sgd": sgd_cases,
+    "mlp": mlp_cases,
+    "gradient": gradient_cases,
+    "jacobian": jacobian_cases,
     "value": value_cases,
     "topological_order": order_cases,
     **{kind: partial(library_cases, kind) for kind in RULES},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,27 @@ class Record:
     def plain_passes(self) -> tuple[Arrays, ...]:
         """Return what was written down."""
         return tuple(self.passes)
+
+
+@contextlib.contextmanager
+def noticing(owner: type, methods: Sequence[str], record: Record) -> Iterator[None]:
+    """Notice, as "library", when the library's own methods do the work, inherited or called."""
+    originals = {method: getattr(owner, method) for method in methods}
+    for method, original in originals.items():
+        setattr(owner, method, _noticed(original, record))
+    try:
+        yield
+    finally:
+        for method, original in originals.items():
+            setattr(owner, method, original)
+
+
+def _noticed(original: Callable[..., Any], record: Record) -> Callable[..., Any]:
+    def noticed(*args: Any, **kwargs: Any) -> Any:
+        record.noticed.add("library")
+        return original(*args, **kwargs)
+
+    return noticed
 
 
 @contextlib.contextmanager

@@ -156,7 +156,7 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.addgrad", "hard-coded-shape", FixedBatch),
     ("edf.addgrad", "first-example", FirstOnly),
     ("edf.addgrad", "batch-mean-twice", TwiceMean),
-    ("edf.addgrad", None, OverAll),
+    ("edf.addgrad", "wrong-axis", OverAll),
     ("edf.addgrad", "delegates", Parameter),
     ("edf.addgrad", "delegates", Inherits),
     ("edf.addgrad", "delegates", CallsSuper),

@@ -64,7 +64,7 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.logloss", "off-by-one", loss(lambda q, y: -np.log(pick(q, y - 1)), lambda q, y, g: -g * hot(q, y - 1) / q)),
     ("edf.logloss", "wrong-function", loss(lambda q, y: -np.log(pick(q, y)), lambda q, y, g: g * (q - hot(q, y)))),
     ("edf.logloss", "batch-mean-twice", loss(lambda q, y: -np.log(pick(q, y)), lambda q, y, g: -g * hot(q, y) / q / len(q))),
-    ("edf.logloss", None, loss(lambda q, y: -np.log(pick(q, y)).mean(), lambda q, y, g: -g * hot(q, y) / q)),
+    ("edf.logloss", "batch-mean-twice", loss(lambda q, y: -np.log(pick(q, y)).mean(), lambda q, y, g: -g * hot(q, y) / q)),
     ("edf.squared_error", "factor-missing", loss(lambda p, t: ((p - t) ** 2).sum(axis=1), lambda p, t, g: g * (p - t))),
     ("edf.squared_error", "sign", loss(lambda p, t: ((p - t) ** 2).sum(axis=1), lambda p, t, g: 2 * g * (t - p))),
     ("edf.squared_error", "no-upstream", loss(lambda p, t: ((p - t) ** 2).sum(axis=1), lambda p, t, g: 2 * (p - t))),
