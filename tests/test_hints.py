@@ -151,7 +151,8 @@ def test_a_gradient_of_the_wrong_shape_is_named_where_the_shape_tells(got, right
 
 
 def test_every_sentence_can_be_said_and_ends_as_one():
-    values = {"operand": "x", "got": (1,), "right": (2,), "factor": 2.0, "inverse": 0.5, "side": "x > 0", "dtype": "f", "what": "gradient"}
+    values = {"operand": "x", "got": (1,), "right": (2,), "factor": 2.0, "inverse": 0.5, "side": "x > 0"}
+    values |= {"dtype": "f", "what": "gradient"}
     for misconception, sentence in SENTENCES.items():
         assert {name for _, name, _, _ in Formatter().parse(sentence) if name} <= set(values)
         assert say(misconception, **values).sentence.endswith((".", "?"))
