@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.course import CourseError
 from autograder.nbgrader_plugin import SKIP
 from autograder.release import exercise_of
 from edf_course.exercises import statement
@@ -61,7 +62,10 @@ class Lecture:
 
 
 def read_lecture(name: str, source: Path, release: Path) -> Lecture:
-    """Read a lecture from the notebooks that the instructor has: its source, and what was released."""
+    """Read a lecture from the notebooks that the instructor has: its source, and what was released.
+
+    Raises: CourseError for a graded cell with tests of its own, which only nbgrader's own Execute can run.
+    """
     cells = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
     released = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in nbformat.read(release, as_version=4).cells}
     hand_ins, answers, locked, order = [], {}, {}, []
@@ -77,6 +81,10 @@ def read_lecture(name: str, source: Path, release: Path) -> Lecture:
         elif exercise is not None and mark.grade:
             points = float(statement(exercise).points)
             hand_ins.append(HandIn(grade_id, exercise, _handed(cell.source), cell.source, points))
+        elif mark.grade and mark.get("points"):
+            raise CourseError(
+                f"{name}: {grade_id} is worth points, but is no hand_in: grade it with nbgrader's Execute."
+            )
         else:
             locked[grade_id] = cell.source
     skipped = frozenset(c.source.strip() for c in cells if SKIP in c.metadata.get("tags", []))

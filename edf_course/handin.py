@@ -43,11 +43,10 @@ def hand_in(exercise: str, thing: Any) -> float | None:
         verdict = judge(exercise, thing)
     except Exception as error:
         # the judge's own failure, no verdict on the student: seen in the report, to be graded by hand
-        _show_failure(
-            exercise, f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
-        )
+        text = f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
+        show(bundle_without_verdict(exercise, text, "judge failed"))
         return 0.0
-    _show(verdict)
+    show(bundle(verdict))
     return float(verdict.points)
 
 
@@ -56,7 +55,8 @@ def _find_judge() -> Callable[[str, Any], Any] | None:
     return None if found is None else found.load()
 
 
-def _show(verdict: Any) -> None:
+def bundle(verdict: Any) -> dict[str, Any]:
+    """Return what is shown of a verdict: by MIME type, the data, the text and the card."""
     state = "right" if verdict.passed else "wrong"
     title = f"{verdict.exercise}, {verdict.points:g} of {verdict.max_points:g} points"
     lines = [verdict.remark or ""] if verdict.passed else [verdict.sentence]
@@ -65,16 +65,15 @@ def _show(verdict: Any) -> None:
     shown = verdict.evidence
     if shown is not None and not shown.name.startswith("changed."):
         picture = heat_maps(shown.got, shown.right, shown.name.removeprefix("grad."), "right")
-    show(
-        {
-            VERDICT: verdict.as_json(),
-            "text/plain": as_text(state, title, lines),
-            "text/html": card(state, title, lines, picture),
-        }
-    )
+    return {
+        VERDICT: verdict.as_json(),
+        "text/plain": as_text(state, title, lines),
+        "text/html": card(state, title, lines, picture),
+    }
 
 
-def _show_failure(exercise: str, text: str) -> None:
+def bundle_without_verdict(exercise: str, text: str, flagged: str | None = None) -> dict[str, Any]:
+    """Return what is shown where there is no verdict, and why."""
     failed = {
         "exercise": exercise,
         "points": 0.0,
@@ -82,7 +81,7 @@ def _show_failure(exercise: str, text: str) -> None:
         "passed": False,
         "misconception": None,
         "sentence": text,
-        "flagged": "judge failed",
+        "flagged": flagged,
         "aspects": {},
     }
-    show({VERDICT: failed, "text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"})
+    return {VERDICT: failed, "text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}

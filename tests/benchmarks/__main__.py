@@ -7,7 +7,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import torch  # noqa: E402
 
-from tests.benchmarks import cgp, edf_step, imports, memory, scalar  # noqa: E402
+from tests.benchmarks import cgp, edf_step, grading, imports, memory, scalar  # noqa: E402
 from tests.benchmarks.table import render  # noqa: E402
 
 torch.set_num_threads(1)
@@ -19,4 +19,5 @@ for activation in edf_step.ACTIVATIONS:
     rows += edf_step.rows(activation)
 rows += cgp.rows()
 rows += scalar.rows()
+rows += grading.rows()
 print(render(rows))

@@ -1,0 +1,127 @@
+"""nbgrader's autograde, with the jail in the place of a kernel: `GradeInJail` takes the place of `Execute`.
+
+What was submitted is run in the jail and judged outside; what came of it is put into the cells that nbgrader goes on
+with, so its gradebook, formgrader and feedback pages work as ever. One warm jail serves all submissions of a process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+from pathlib import Path
+from typing import Any
+
+from nbformat.notebooknode import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool, Float, Integer
+
+from autograder.jail import MB, Jail, Limits
+from autograder.sanitise import read_lecture, read_submission
+from autograder.submission import ExerciseGrade, SubmissionGrade, grade, secret_beside
+from edf_course.handin import bundle, bundle_without_verdict
+
+_warm: dict[tuple[Limits, bool], Jail] = {}
+
+
+class NotGradedError(Exception):
+    """A submission that cannot be graded; the message is the reason."""
+
+
+class GradeInJail(NbGraderPreprocessor):
+    """Runs a submission in the jail, and writes verdicts and outputs into the notebook that nbgrader grades.
+
+    Raises: NotGradedError with the reason; JailError where this machine has no jail.
+    """
+
+    jailed = Bool(True, help="Whether there is a jail; without one a submission can do all that you can.").tag(
+        config=True
+    )
+    notebook_seconds = Float(Limits.notebook_seconds, help="For a submission as a whole.").tag(config=True)
+    cell_seconds = Float(Limits.cell_seconds, help="For one cell; then it is interrupted.").tag(config=True)
+    probe_seconds = Float(Limits.probe_seconds, help="For one question of the judge.").tag(config=True)
+    memory_mb = Integer(Limits.memory // MB, help="Memory of a submission, in MB.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        names = resources["nbgrader"]
+        directory = self.parent.parent.coursedir  # of the exporter's converter
+        lecture = names["notebook"]
+
+        def notebook(step: str, student: str = ".") -> Path:
+            folder = directory.format_path(getattr(directory, f"{step}_directory"), student, names["assignment"])
+            return Path(folder) / f"{lecture}.ipynb"
+
+        result = grade(
+            read_submission(notebook("submitted", names["student"])),
+            read_lecture(lecture, notebook("source"), notebook("release")),
+            secret_beside(self._gradebook(names["db_url"], notebook("source"))),
+            warm_jail(self._limits(), self.jailed),
+        )
+        if result.ungraded:
+            raise NotGradedError(result.ungraded)
+        for line in (*result.mended, *result.notes):
+            self.log.warning("%s: %s", names["student"], line)
+        fill(nb, result)
+        return nb, resources
+
+    def _limits(self) -> Limits:
+        return Limits(
+            notebook_seconds=self.notebook_seconds, cell_seconds=self.cell_seconds, probe_seconds=self.probe_seconds,
+            memory=self.memory_mb * MB,
+        )  # fmt: skip
+
+    def _gradebook(self, db_url: str, source: Path) -> Path:
+        """Where the gradebook is; where that is no file, beside the sources."""
+        scheme, _, path = db_url.partition(":///")
+        return Path(path) if scheme == "sqlite" else source.parents[1] / "gradebook"
+
+
+def warm_jail(limits: Limits, jailed: bool) -> Jail:
+    """The jail of this process with these limits; started when it is asked for first."""
+    key = (limits, jailed)
+    if key not in _warm:
+        jail = Jail(limits, jailed=jailed)
+        jail.start()
+        atexit.register(jail.close)
+        _warm[key] = jail
+    return _warm[key]
+
+
+def fill(nb: NotebookNode, result: SubmissionGrade) -> None:
+    """Put what came of a submission into the cells of its notebook: outputs, and points where nbgrader reads them."""
+    ran = json.loads(result.notebook)["cells"]
+    by_id = {cell["id"]: cell for cell in ran}
+    left = [cell for cell in ran if cell["id"].startswith("cell-")]
+    graded = {exercise.grade_id: exercise for exercise in result.exercises}
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        found = by_id.get(grade_id) or next((c for c in left if "".join(c["source"]) == cell.source), None)
+        if found in left:
+            left.remove(found)
+        outputs = [NotebookNode(o) for o in found["outputs"]] if found else []
+        if grade_id in graded:
+            outputs = _outputs_of(graded[grade_id])
+        cell.outputs = [_joined(o) for o in outputs]
+
+
+def _joined(output: NotebookNode) -> NotebookNode:
+    """An output with its text in one piece, as nbformat has it in memory."""
+    if isinstance(output.get("text"), list):
+        output.text = "".join(output.text)
+    if "data" in output:
+        output.data = NotebookNode({k: "".join(v) if isinstance(v, list) else v for k, v in output.data.items()})
+    return output
+
+
+def _outputs_of(exercise: ExerciseGrade) -> list[NotebookNode]:
+    """What a hand-in cell shows: the verdict, and the points as its value, which nbgrader takes as the score."""
+    if exercise.verdict is not None:
+        shown = bundle(exercise.verdict)
+    else:
+        shown = bundle_without_verdict(exercise.exercise, f"{exercise.exercise}: {exercise.reason}.")
+    points = {"text/plain": repr(float(exercise.points))}
+    return [
+        NotebookNode(output_type="display_data", data=shown, metadata={}),
+        NotebookNode(output_type="execute_result", data=points, metadata={}, execution_count=None),
+    ]

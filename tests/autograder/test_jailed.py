@@ -1,0 +1,85 @@
+"""nbgrader's own autograde with the jail in the place of a kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbgrader.converters import Autograde
+
+from autograder import classroom
+from autograder.course import Course, merged
+from autograder.gradebook import standings
+from edf_course.handin import VERDICT
+from tests.autograder.mini import MINI, solve
+from tests.tools import needs
+
+JAILED = "autograder.jailed.GradeInJail"
+
+
+def in_the_jail(course: Course, **settings: Any) -> None:
+    """Set the course's configuration to grade in the jail."""
+    with (course.root / "nbgrader_config.py").open("a") as config:
+        config.write(
+            "c.Autograde.autograde_preprocessors = [\n"
+            f'    "{JAILED}" if "Execute" in p else p for p in c.Autograde.autograde_preprocessors\n]\n'
+        )
+        config.writelines(f"c.GradeInJail.{name} = {value!r}\n" for name, value in settings.items())
+
+
+@pytest.fixture
+def course(mini_course: Course) -> Course:
+    """The small course, with a student who solved one exercise and has an endless cell."""
+    needs("bwrap")
+    in_the_jail(mini_course, cell_seconds=1.0)
+    classroom.prepare(mini_course, MINI)
+    submission = mini_course.notebook("submitted", MINI, "anna")
+    submission.parent.mkdir(parents=True)
+    submission.write_bytes(mini_course.notebook("release", MINI).read_bytes())
+    solve(submission, "sigmoid", mini_course)
+    notebook = nbformat.read(submission, 4)
+    notebook.cells.insert(1, nbformat.v4.new_code_cell("while True:\n    pass"))
+    notebook.cells.append(nbformat.v4.new_code_cell("print('at the end')"))
+    nbformat.write(notebook, submission)
+    return mini_course
+
+
+def test_points_verdicts_and_outputs_are_where_nbgrader_looks_for_them(course: Course) -> None:
+    directory = course.directory(assignment_id=MINI, student_id="anna")
+    Autograde(coursedir=directory, config=merged(course.config, {"BaseConverter": {"force": True}})).start()
+    scores = standings(course, MINI)["anna"].scores
+    assert {name: score.points for name, score in scores.items()} == {
+        "sigmoid-check": 0, "sigmoid-hand-in": 6, "gate-check": 0, "gate-hand-in": 0,
+    }  # fmt: skip
+    graded = nbformat.read(course.notebook("autograded", MINI, "anna"), 4)
+    cells = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in graded.cells}
+    assert cells["sigmoid-hand-in"].outputs[0].data[VERDICT]["passed"]
+    assert graded.cells[-1].outputs[0].text == "at the end\n"
+    assert graded.cells[1].outputs[0].ename == "TimeUp"
+
+
+def test_a_class_is_graded_in_the_jail(course: Course) -> None:
+    reasons: dict[str, str] = {}
+    classroom.grade(course, MINI, ["anna"], done=lambda student, why, seconds: reasons.update({student: why}))
+    assert reasons == {"anna": ""}
+    (result,) = classroom.results(course, MINI, ["anna"])
+    assert [e.points for e in result.exercises] == [6, 0]
+    page = course.notebook("feedback", MINI, "anna").read_text(encoding="utf-8")
+    assert "6 of 6 points" in page
+
+
+def test_the_secret_lies_beside_the_gradebook(course: Course) -> None:
+    classroom.grade(course, MINI, ["anna"])
+    assert len((course.root / "workspace" / "course" / "gradebook.secret").read_bytes()) == 32
+
+
+def test_without_a_jail_nothing_is_graded_and_the_reason_is_said(
+    course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("autograder.jailed._warm", {})
+    monkeypatch.setattr("autograder.jail.shutil.which", lambda name: None)
+    reasons: dict[str, str] = {}
+    classroom.grade(course, MINI, ["anna"], done=lambda student, why, seconds: reasons.update({student: why}))
+    assert "bubblewrap is not here" in reasons["anna"]
