@@ -22,7 +22,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,12 +142,8 @@ class Jail:
                 stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True,
             )  # fmt: skip
             os.close(read)
-            with open(write, "wb") as pipe:
-                try:
-                    pipe.write(json.dumps(settings).encode())
-                    pipe.flush()
-                except BrokenPipeError:
-                    pass  # it ended at once; that is said below
+            with open(write, "wb", buffering=0) as pipe, suppress(BrokenPipeError):  # it ended: said below
+                pipe.write(json.dumps(settings).encode())
             self._control = ours.dup()
         if self._receive(START_SECONDS)[0] != "ready":
             said = self._said()
@@ -167,7 +163,7 @@ class Jail:
             raise JailError(f"bubblewrap is not here. {WITHOUT}")
         arguments, path = view(self.torch)
         inside = [executable, "-I", "-S", "-c", START, AT, *end]
-        return [bwrap, *arguments, "--", *inside], dict(os.environ), path
+        return [bwrap, *arguments, "--", *inside], {"PATH": "/usr/bin:/bin"}, path
 
     def _receive(self, seconds: float) -> tuple[str, list[int]]:
         """The next word of the warm process, "" where none comes in time, and file descriptors with it."""

@@ -23,42 +23,51 @@ LIBRARY = "edf_course"
 _MAGICS = TransformerManager()
 
 
-def inspect_source(
-    sources: Sequence[str],
-    name: str,
-    comparisons: Sequence[Comparison],
-    noticed: frozenset[str],
-    *,
-    numerical: bool = False,
-    allowed: frozenset[str] = frozenset(),
-) -> Finding | None:
-    """Return what speaks against the answer called `name` being a derivation of its own, or None.
+class SourceReader:
+    """Reads the cells of one notebook, and each time only those that it has not read yet."""
 
-    `sources` are the cells that were run before it was handed in. See provenance.inspect_answer for the rest.
-    """
-    try:
-        names = read_names(sources)
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._sources: list[str] = []
+        self._names: dict[str, Any] = {"__name__": "__main__"}
+
+    def names(self, sources: Sequence[str]) -> dict[str, Any]:
+        """What the cells' names stand for at the end, as far as reading tells: stand-ins that must not be called."""
+        if list(sources[: len(self._sources)]) != self._sources:
+            self._texts, self._sources, self._names = [], [], {"__name__": "__main__"}
+        for number in range(len(self._sources), len(sources)):
+            text, tree = _read(sources[number])
+            self._sources.append(sources[number])
+            self._texts.append(text)
+            self._names["__file__"] = _file(number)
+            for statement in _statements(tree.body):
+                _bind(statement, self._names)
+        return self._names
+
+    def inspect(
+        self,
+        sources: Sequence[str],
+        name: str,
+        comparisons: Sequence[Comparison],
+        noticed: frozenset[str],
+        *,
+        numerical: bool = False,
+        allowed: frozenset[str] = frozenset(),
+    ) -> Finding | None:
+        """Return what speaks against the answer called `name` being a derivation of its own, or None.
+
+        `sources` are the cells that were run before it was handed in. See provenance.inspect_answer for the rest.
+        """
+        names = self.names(sources)
         if name not in names:
             return Finding("delegates", f"what {name} is cannot be seen in the notebook's cells")
-        return inspect_answer(names[name], comparisons, noticed, numerical=numerical, allowed=allowed)
-    finally:
-        for number in range(len(sources)):
-            linecache.cache.pop(_file(number), None)
-
-
-def read_names(sources: Sequence[str]) -> dict[str, Any]:
-    """What the cells' names stand for at the end, as far as reading tells: stand-ins that must not be called.
-
-    The cells are put where Python looks for the lines of a function, under the file that its code names.
-    """
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for number, source in enumerate(sources):
-        text, tree = _read(source)
-        names["__file__"] = _file(number)
-        linecache.cache[_file(number)] = (len(text), None, text.splitlines(keepends=True), _file(number))
-        for statement in _statements(tree.body):
-            _bind(statement, names)
-    return names
+        try:
+            for number, text in enumerate(self._texts):  # where Python looks for the lines of a function
+                linecache.cache[_file(number)] = (len(text), None, text.splitlines(keepends=True), _file(number))
+            return inspect_answer(names[name], comparisons, noticed, numerical=numerical, allowed=allowed)
+        finally:
+            for number in range(len(self._texts)):
+                linecache.cache.pop(_file(number), None)
 
 
 def _file(number: int) -> str:

@@ -24,7 +24,7 @@ from autograder.jail import Jail, JailError
 from autograder.judge import ask, decide, draw_cases, flag
 from autograder.sanitise import HandIn, Lecture, Sanitised, Unreadable, as_notebook, defined_names, sanitise
 from autograder.session import Respond, Session, run
-from autograder.sources import inspect_source
+from autograder.sources import SourceReader
 from autograder.verdict import Verdict
 
 SECRET_BYTES = 32
@@ -96,6 +96,7 @@ class _Bench:
 
     def __init__(self, clean: Sanitised, secret: bytes, digest: bytes) -> None:
         self.clean, self.secret, self.digest = clean, secret, digest
+        self.reader = SourceReader()
 
     def judge(self, hand_in: HandIn, respond: Respond) -> Verdict:
         """Ask what was handed in, and decide. An error of the judge's own is no verdict on the student."""
@@ -107,7 +108,7 @@ class _Bench:
             if verdict.points == 0:
                 return verdict
             before = self.clean.steps[: self._place(hand_in)]
-            finding = inspect_source(
+            finding = self.reader.inspect(
                 [s.source for s in before if s.hand_in is None], hand_in.name, comparisons, noticed,
                 numerical=asked.is_numerical, allowed=asked.allowed,
             )  # fmt: skip

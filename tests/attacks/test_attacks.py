@@ -161,7 +161,7 @@ def test_the_grader_s_memory_and_files_stay(graded: Grader) -> None:
     for _ in range(20):
         assert points(graded(without_an_answer(last="import os\nos._exit(3)"))) == NONE
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_daemon_does_not_outlive_its_submission(jail: Jail, graded: Grader) -> None:

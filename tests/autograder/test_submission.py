@@ -17,7 +17,7 @@ from autograder.jail import Jail, JailError, Limits
 from autograder.release import build_release, build_source
 from autograder.sample import make_submission
 from autograder.sanitise import Lecture, Unreadable, read_lecture, sanitise
-from autograder.sources import inspect_source, read_names
+from autograder.sources import SourceReader
 from autograder.submission import grade, secret_beside, seed_for
 from edf_course.exercises import LECTURES, statement
 from tests.attacks.lecture import (
@@ -147,7 +147,9 @@ def test_too_large_a_file_is_said_without_reading_it_as_json() -> None:
     ],
 )
 def test_provenance_is_read_from_the_source(source: str, finding: str | None) -> None:
-    found = inspect_source([START, "%matplotlib inline", "this is no Python", source], "Sigmoid", [], frozenset())
+    found = SourceReader().inspect(
+        [START, "%matplotlib inline", "this is no Python", source], "Sigmoid", [], frozenset()
+    )
     assert (found and found.evidence) == finding
 
 
@@ -168,14 +170,14 @@ class Sigmoid(Base, metaclass=Meta):
 Sigmoid.x = exit()
 raise SystemExit
 """
-    names = read_names([evil])
+    names = SourceReader().names([evil])
     assert isinstance(names["Sigmoid"], type)
-    assert inspect_source([evil], "Sigmoid", [], frozenset()) is None
+    assert SourceReader().inspect([evil], "Sigmoid", [], frozenset()) is None
 
 
 @pytest.mark.parametrize("deep", ["(" * 5000, "-" * 50_000 + "1", "a" + ".b" * 50_000, "1" + "+1" * 50_000, "\0"])
 def test_source_that_is_too_deep_is_read_as_nothing(deep: str) -> None:
-    assert inspect_source([START, deep, f"x = {deep}", SIGMOID], "Sigmoid", [], frozenset()) is None
+    assert SourceReader().inspect([START, deep, f"x = {deep}", SIGMOID], "Sigmoid", [], frozenset()) is None
 
 
 def test_a_seed_belongs_to_the_secret_the_exercise_and_the_submission() -> None:
