@@ -45,7 +45,7 @@ def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str) -> str
     scale = float(np.abs(right).max(initial=0.0)) or 1.0
     with np.errstate(invalid="ignore", over="ignore"):
         difference = got.astype(float) - right
-    captions = {f"yours: {name}": got, source: right, "difference": difference}
+    captions = {f"your {name}": got, source: right, "difference": difference}
     tables = [_table(array, scale, caption) for caption, array in captions.items()]
     rows, columns = _in_rows(got).shape
     cut = f"; the first {ROWS} rows and {COLUMNS} columns" if rows > ROWS or columns > COLUMNS else ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import html
 import os
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
-from edf_course.cards import as_text, card, heat_maps, show
+from edf_course.cards import MARKS, as_text, card, heat_maps, show
 from edf_course.exercises import statement
 from edf_course.exercises.answering import answer
 from edf_course.exercises.marking import Comparison, mark
@@ -21,6 +22,7 @@ from edf_course.exercises.probes import Answer, Probe
 from edf_course.exercises.public_cases import public_cases
 from edf_course.explaining import explain, sentence_of, telling
 from edf_course.progress import note, state_of
+from edf_course.wording import symbol
 
 SOURCES = dict.fromkeys(("node", "backward_pass", "value"), "finite differences say")
 
@@ -62,7 +64,8 @@ def check(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
     note(exercise, thing, result.state)
     _show(result)
     if not result.passed and os.environ.get("NBGRADER_EXECUTION") == "validate":
-        raise CheckFailed(f"{exercise}: {result.sentence}")
+        text = f"{statement(exercise).title}: {MARKS[result.state][1].lower()}. {result.sentence}"
+        raise CheckFailed("\n".join(wrap(text, 90)))  # nbgrader's dialog does not wrap lines
     return result
 
 
@@ -113,7 +116,7 @@ def _show(result: CheckResult) -> None:
     picture = ""
     if result.wrong is not None and result.wrong.got is not None and not result.wrong.name.startswith("changed."):
         source = "finite differences" if result.wrong.name.startswith("grad.") else "right"
-        picture = heat_maps(result.wrong.got, result.wrong.right, result.wrong.name.removeprefix("grad."), source)
+        picture = heat_maps(result.wrong.got, result.wrong.right, symbol(result.wrong.name), source)
     show(
         {
             "text/plain": as_text(result.state, asked.title, lines),

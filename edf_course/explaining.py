@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edf_course.exercises.marking import UNCHANGED, Case, Comparison, close
-from edf_course.exercises.probes import Answer
+from edf_course.exercises.probes import Answer, Failure
 from edf_course.hints import Diagnosis, diagnose, is_slight, odd_shape, say, strictness
 from edf_course.misconceptions import Misconception
 from edf_course.wording import what_is_wrong
@@ -160,7 +160,7 @@ def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: st
     """Return what the student reads: what is wrong, with one entry as an example, and the likely cause."""
     c = telling(wrong)
     if c.got is None and c.failure:
-        text = f"In {_part(c.name)}: {c.failure.text.rstrip('.')}."
+        text = _failed(c.failure)
     else:
         text = what_is_wrong(c, source, found is None)
     about = f"{c.case.about[c.number]} " if c.case.about else ""
@@ -172,5 +172,9 @@ def telling(wrong: Sequence[Comparison]) -> Comparison:
     return next((c for c in wrong if c.got is not None), wrong[0])
 
 
-def _part(name: str) -> str:
-    return "forward" if name.startswith("value") else "backward" if name.startswith("grad.") else "your answer"
+def _failed(failure: Failure) -> str:
+    """Say why no numbers came; where it happened stands in the failure's own text."""
+    if failure.kind == "unwritten":
+        return "It is not written yet."
+    text = failure.text[0].upper() + failure.text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -15,6 +15,8 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from edf_course.cards import as_text, card, heat_maps, show
+from edf_course.exercises import statement
+from edf_course.wording import symbol
 
 VERDICT = "application/vnd.edf-course.verdict+json"
 
@@ -58,13 +60,13 @@ def _find_judge() -> Callable[[str, Any], Any] | None:
 def bundle(verdict: Any) -> dict[str, Any]:
     """Return what is shown of a verdict: by MIME type, the data, the text and the card."""
     state = "right" if verdict.passed else "wrong"
-    title = f"{verdict.exercise}, {verdict.points:g} of {verdict.max_points:g} points"
+    title = f"{statement(verdict.exercise).title}, {verdict.points:g} of {verdict.max_points:g} points"
     lines = [verdict.remark or ""] if verdict.passed else [verdict.sentence]
     lines += [f"{n}: {a.points:g} of {a.max_points:g}" for n, a in verdict.aspects.items() if not a.passed]
     picture = ""
     shown = verdict.evidence
     if shown is not None and not shown.name.startswith("changed."):
-        picture = heat_maps(shown.got, shown.right, shown.name.removeprefix("grad."), "right")
+        picture = heat_maps(shown.got, shown.right, symbol(shown.name), "right")
     return {
         VERDICT: verdict.as_json(),
         "text/plain": as_text(state, title, lines),

@@ -47,6 +47,11 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
     return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{ratio}."
 
 
+def symbol(name: str) -> str:
+    """Return what an array is called in a formula: "value", "x.grad", "w.grad"."""
+    return _naming(name)[1]
+
+
 def _naming(name: str) -> tuple[str, str, str]:
     """Return what to call the array, the symbol for its entries, and the operand that it belongs to."""
     if name.startswith("grad."):

@@ -119,7 +119,7 @@ def test_a_heat_map_shows_three_tables_with_captions_and_every_number():
     got, right = np.array([[0.25, -1.0]]), np.array([[0.5, -1.0]])
     parsed = Tags(heat_maps(got, right, "x", "finite differences"))
     assert parsed.count("table") == parsed.count("caption") == 3
-    assert parsed.text == "yours: x0.25-1finite differences0.5-1difference-0.250"
+    assert parsed.text == "your x0.25-1finite differences0.5-1difference-0.250"
 
 
 def test_blue_is_negative_orange_positive_and_zero_has_no_colour():
@@ -193,4 +193,4 @@ def test_a_check_shows_text_and_the_picture_after_it(shown):
     check("edf.sigmoid", unary(sig, lambda x, y, g: -g * y * (1 - y)))
     html = shown[-1]["text/html"]
     assert html.index("sign turned around") < html.index("<table")
-    assert "yours: x" in html
+    assert "your x.grad" in html

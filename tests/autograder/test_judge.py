@@ -16,13 +16,15 @@ from tests.autograder.right_answers import RIGHT
 from tests.autograder.wrong_answers import WRONG
 
 right = pytest.mark.parametrize(("exercise_id", "answer"), RIGHT, ids=[f"{i}-{e}" for i, (e, _) in enumerate(RIGHT)])
-wrong = pytest.mark.parametrize(
-    ("exercise_id", "misconception", "answer"), WRONG, ids=[f"{i}-{e}-{m}" for i, (e, m, _) in enumerate(WRONG)]
+wrong = pytest.mark.parametrize(  # each with one of three seeds, or this would take minutes
+    ("exercise_id", "misconception", "answer", "seed"),
+    [(*entry, (None, 1, 2)[i % 3]) for i, entry in enumerate(WRONG)],
+    ids=[f"{i}-{e}-{m}" for i, (e, m, _) in enumerate(WRONG)],
 )
 
 
 @right
-@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+@pytest.mark.parametrize("seed", [None, 1])
 def test_right_work_passes_in_whatever_style(exercise_id, answer, seed):
     verdict = judge(exercise_id, answer, seed)
     assert verdict.passed, verdict.sentence
@@ -31,7 +33,6 @@ def test_right_work_passes_in_whatever_style(exercise_id, answer, seed):
 
 
 @wrong
-@pytest.mark.parametrize("seed", [None, 1, 2])
 def test_wrong_work_fails_with_its_reason(exercise_id, misconception, answer, seed):
     verdict = judge(exercise_id, answer, seed)
     assert not verdict.passed
@@ -95,7 +96,7 @@ def test_a_float32_answer_passes_with_a_remark():
 def test_what_is_no_node_scores_nothing_and_is_told_so(thing):
     verdict = judge("edf.tanh", thing)
     assert verdict.points == 0
-    assert verdict.sentence.startswith("In ")
+    assert verdict.sentence.endswith((".", "?"))
 
 
 def test_unwritten_work_is_said_to_be_unwritten():
@@ -107,14 +108,15 @@ def test_unwritten_work_is_said_to_be_unwritten():
     assert "not written yet" in verdict.sentence
 
 
-def test_an_endless_backward_costs_its_own_time_only_and_keeps_the_points_of_forward():
+def test_an_endless_backward_costs_its_own_time_only_and_keeps_the_points_of_forward(monkeypatch):
     def endless(x, y, g):
         while True:
             pass
 
+    monkeypatch.setattr("autograder.judge.SECONDS_PER_PROBE", 0.5)
     begin = time.monotonic()
     verdict = judge("edf.sigmoid", unary(sig, endless))
-    assert time.monotonic() - begin < 12
+    assert time.monotonic() - begin < 4
     assert verdict.points == 1
     assert "endless loop" in verdict.sentence
 
@@ -151,8 +153,8 @@ def test_lying_arrays_are_taken_at_their_numbers():
 
 
 @pytest.mark.parametrize("exercise_id", [e.id for e in exercises()])
-def test_torch_and_finite_differences_agree_on_fifty_draws(exercise_id):
-    for seed in range(50):  # Truth.confirm raises where they do not
+def test_torch_and_finite_differences_agree_on_twenty_draws(exercise_id):
+    for seed in range(20):  # Truth.confirm raises where they do not
         assert draw_cases(exercise(exercise_id), seed)
 
 
