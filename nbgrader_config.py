@@ -56,7 +56,9 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.nbgrader_plugin.ExecuteSubmission",
+    # Runs submissions in the jail, and judges them outside. In its place "autograder.nbgrader_plugin.ExecuteSubmission"
+    # runs them in a kernel without a jail: for notebooks with tests of their own, of people whom one trusts.
+    "autograder.jailed.GradeInJail",
     "nbgrader.preprocessors.IgnorePattern",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
@@ -70,6 +72,12 @@ c.GenerateFeedback.preprocessors = [
 ]
 
 # Seconds. A cell that takes longer is interrupted, and the next one runs.
+c.GradeInJail.cell_seconds = 20
+c.GradeInJail.probe_seconds = 5
+c.GradeInJail.notebook_seconds = 120
+c.GradeInJail.memory_mb = 2048
+
+# The same for ExecuteSubmission.
 c.Execute.timeout = 60
 c.ExecuteSubmission.notebook_timeout = 600
 c.Execute.iopub_timeout = 60  # the default of 4 s fails honest work on a busy machine

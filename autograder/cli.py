@@ -45,7 +45,10 @@ def release(lectures: tuple[str, ...], check: bool) -> None:
 )
 @click.option("--only", multiple=True, metavar="STUDENT", help="Grade this student only. May be given more than once.")
 @click.option("--force", is_flag=True, help="Grade also what has not changed since it was graded.")
-def grade(lecture: str, students: Path | None, only: tuple[str, ...], force: bool) -> None:
+@click.option(
+    "--no-jail", is_flag=True, help="Run submissions as ordinary processes of yours: only of people whom you trust."
+)
+def grade(lecture: str, students: Path | None, only: tuple[str, ...], force: bool, no_jail: bool) -> None:
     """Grade a class into workspace/course/ and print its table.
 
     What people handed in is never overwritten, and what they were given by hand stays.
@@ -76,11 +79,13 @@ def grade(lecture: str, students: Path | None, only: tuple[str, ...], force: boo
             state = f"not graded: {ungraded}" if ungraded else f"{seconds:.1f} s" if seconds else "as before"
             console.print(f"{student}: {state}", markup=False, highlight=False)
 
-        classroom.grade(course, lecture, chosen, force=force, done=say)
+        classroom.grade(course, lecture, chosen, force=force, done=say, jailed=not no_jail)
         results = classroom.results(course, lecture, chosen)
     except CourseError as error:
         raise click.ClickException(str(error)) from error
     console.print(class_table(lecture, results), highlight=False)
+    if no_jail:
+        console.print("Graded without a jail: what submissions did to this machine or to each other is not known.")
     written = write_files(lecture, results, course.reports)
     feedback = course.folder("feedback", lecture, "STUDENT").relative_to(course.root)
     console.print(f"Feedback pages: {feedback}. Also written:", *(str(p.relative_to(course.root)) for p in written))

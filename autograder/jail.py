@@ -221,6 +221,11 @@ class Jail:
             self._over, self._ended = True, int(said.split()[1])
         return self._ended
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the warm process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """End the warm process, and with it everything in the jail."""
         if self._control is not None:

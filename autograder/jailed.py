@@ -76,8 +76,10 @@ class GradeInJail(NbGraderPreprocessor):
 
 
 def warm_jail(limits: Limits, jailed: bool) -> Jail:
-    """The jail of this process with these limits; started when it is asked for first."""
+    """The jail of this process with these limits; started when it is asked for first, and anew where it has ended."""
     key = (limits, jailed)
+    if key in _warm and not _warm[key].is_open:
+        _warm.pop(key).close()
     if key not in _warm:
         jail = Jail(limits, jailed=jailed)
         jail.start()

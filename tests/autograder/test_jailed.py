@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -16,24 +15,13 @@ from edf_course.handin import VERDICT
 from tests.autograder.mini import MINI, solve
 from tests.tools import needs
 
-JAILED = "autograder.jailed.GradeInJail"
-
-
-def in_the_jail(course: Course, **settings: Any) -> None:
-    """Set the course's configuration to grade in the jail."""
-    with (course.root / "nbgrader_config.py").open("a") as config:
-        config.write(
-            "c.Autograde.autograde_preprocessors = [\n"
-            f'    "{JAILED}" if "Execute" in p else p for p in c.Autograde.autograde_preprocessors\n]\n'
-        )
-        config.writelines(f"c.GradeInJail.{name} = {value!r}\n" for name, value in settings.items())
-
 
 @pytest.fixture
 def course(mini_course: Course) -> Course:
     """The small course, with a student who solved one exercise and has an endless cell."""
     needs("bwrap")
-    in_the_jail(mini_course, cell_seconds=1.0)
+    with (mini_course.root / "nbgrader_config.py").open("a") as config:
+        config.write("c.GradeInJail.cell_seconds = 1\n")
     classroom.prepare(mini_course, MINI)
     submission = mini_course.notebook("submitted", MINI, "anna")
     submission.parent.mkdir(parents=True)
@@ -83,3 +71,5 @@ def test_without_a_jail_nothing_is_graded_and_the_reason_is_said(
     reasons: dict[str, str] = {}
     classroom.grade(course, MINI, ["anna"], done=lambda student, why, seconds: reasons.update({student: why}))
     assert "bubblewrap is not here" in reasons["anna"]
+    classroom.grade(course, MINI, ["anna"], True, lambda student, why, seconds: reasons.update({student: why}), False)
+    assert reasons["anna"] == ""

@@ -20,6 +20,7 @@ from autograder.release import build_source
 from edf_course import exercises
 from edf_course.exercises import statement
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, solve
+from tests.tools import needs
 
 SIGMOID, GATE = (statement(exercise).points for exercise in MINI_EXERCISES)
 
@@ -52,6 +53,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Ite
 @pytest.fixture(scope="module")
 def autograded(course: Course) -> Course:
     """The course after autograde, generate_feedback and export."""
+    needs("bwrap")
     nbgrader(course.root, "autograde", MINI)
     nbgrader(course.root, "generate_feedback", MINI)
     nbgrader(course.root, "export", "--to", "grades.csv")

@@ -13,6 +13,7 @@ from autograder.classroom import StudentResult
 from autograder.course import Course
 from edf_course.exercises import LECTURES, statement
 from tests.autograder.mini import REPOSITORY, make_course, make_gradebook
+from tests.tools import needs
 
 LECTURE = "04_edf"
 SAMPLE = Path(__file__).parent / LECTURE
@@ -22,12 +23,13 @@ EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((SAMPLE / "expected.toml").r
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, StudentResult]:
     """The class's results by student."""
+    needs("bwrap")
     gradebook = make_gradebook(tmp_path_factory.mktemp("gradebook") / "gradebook.db")
     course = make_course(tmp_path_factory.mktemp("course"), gradebook)
     script = REPOSITORY / "solutions" / f"{LECTURE}.py"
     (course.solutions / script.name).write_bytes(script.read_bytes())
     with (course.root / "nbgrader_config.py").open("a") as config:
-        config.write("c.Execute.timeout = 20\n")  # Nils's endless cell
+        config.write("c.GradeInJail.cell_seconds = 5\n")  # Nils's endless cell
     return grade(course)
 
 
