@@ -65,6 +65,7 @@ def ask(respond: Callable[[Probe], Answer], cases: Sequence[Case]) -> list[Answe
     return answers
 
 
+@np.errstate(all="ignore")  # a student's infinities are judged, not warned of
 def decide(
     asked: Exercise, cases: Sequence[Case], answers: Sequence[Answer]
 ) -> tuple[Verdict, list[Comparison], frozenset[str]]:

@@ -64,11 +64,12 @@ def check(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
     note(exercise, thing, result.state)
     _show(result)
     if not result.passed and os.environ.get("NBGRADER_EXECUTION") == "validate":
-        text = f"{statement(exercise).title}: {MARKS[result.state][1].lower()}. {result.sentence}"
+        text = f"{exercise}: {MARKS[result.state][1].lower()}. {result.sentence}"
         raise CheckFailed("\n".join(wrap(text, 90)))  # nbgrader's dialog does not wrap lines
     return result
 
 
+@np.errstate(all="ignore")  # a student's infinities are reported in words, not in red
 def examine(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
     """Check an answer without showing anything."""
     asked = statement(exercise)

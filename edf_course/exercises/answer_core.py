@@ -25,7 +25,7 @@ def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
         parameter.grad = 0
         for name in sorted(n for n in arrays if n.startswith("delta")):
             delta = arrays[name].copy()
-            with noticing(edf.Parameter, ["addgrad"], record):
+            with noticing([edf.Parameter], "addgrad", record):
                 if parameter.addgrad(delta) is not None:
                     record.noticed.add("returns")
             record.put("grad." + name, parameter.grad)
@@ -44,7 +44,7 @@ def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
             named, loss = small_graph(arrays)
             graph.forward()
             for _ in range(2 if probe.mode == "repeat" else 1):
-                with noticing(edf.Graph, ["backward"], record), _noticing_the_walk(graph.CompNodes, record):
+                with noticing([edf.Graph], "backward", record), _noticing_the_walk(graph.CompNodes, record):
                     thing(list(graph.CompNodes), list(graph.Parameters), loss)
             for name, node in named.items():
                 record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
@@ -103,7 +103,7 @@ def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
             parameter = edf.Parameter(arrays[name])
             parameter.grad = arrays["grad" + name.removeprefix("value")].copy()
             parameters.append(parameter)
-        with noticing(edf.Graph, ["sgd"], record):
+        with noticing([edf.Graph], "sgd", record):
             if thing(parameters, float(arrays["rate"][0])) is not None:
                 record.noticed.add("returns")
         for i, parameter in enumerate(parameters, start=1):

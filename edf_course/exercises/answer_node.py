@@ -6,7 +6,6 @@ reaches the node as `self.grad` is `upstream`. A gradient of ones would let wron
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -106,7 +105,8 @@ def run(thing: Any, probe: Probe, record: Record) -> None:
         everything |= {n + SECOND: leaf for n, leaf in second.items()}
     end = WeightedSum(nodes)
     returned = _watch(nodes[0], list(leaves.values()), record)
-    with _noticing_the_library(record):
+    # a library node that works inside, by whatever name it was reached, is found by its backward
+    with noticing(list(_library_nodes(CompNode)) if probe.backward else [], "backward", record):
         for arrays in probe.passes:
             record.begin_pass()
             _run_pass(probe, arrays, nodes, everything, end, record)
@@ -153,15 +153,6 @@ def _put_odd(leaves: dict[str, Any], record: Record) -> None:
     for n, leaf in leaves.items():
         if getattr(leaf, "odd", None) is not None and np.asarray(leaf.odd).dtype.kind in "biuf":
             record.put("odd." + n, leaf.odd)
-
-
-@contextlib.contextmanager
-def _noticing_the_library(record: Record) -> Iterator[None]:
-    """Notice when a node of the library does the work, by whatever name it was reached."""
-    with contextlib.ExitStack() as stack:
-        for node in _library_nodes(CompNode):
-            stack.enter_context(noticing(node, [m for m in ("forward", "backward") if m in vars(node)], record))
-        yield
 
 
 def _library_nodes(node: type) -> Iterator[type]:

@@ -51,15 +51,15 @@ class Record:
 
 
 @contextlib.contextmanager
-def noticing(owner: type, methods: Sequence[str], record: Record) -> Iterator[None]:
-    """Notice, as "library", when the library's own methods do the work, inherited or called."""
-    originals = {method: getattr(owner, method) for method in methods}
-    for method, original in originals.items():
+def noticing(owners: Sequence[type], method: str, record: Record) -> Iterator[None]:
+    """Notice, as "library", when the library's own method does the work, inherited or called."""
+    originals = [(owner, vars(owner)[method]) for owner in owners if method in vars(owner)]
+    for owner, original in originals:
         setattr(owner, method, _noticed(original, record))
     try:
         yield
     finally:
-        for method, original in originals.items():
+        for owner, original in originals:
             setattr(owner, method, original)
 
 

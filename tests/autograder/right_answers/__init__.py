@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.autograder.right_answers import calculus, core, elementwise, optim, rows, scalar
+from tests.autograder.right_answers import calculus, core, elementwise, optim, rows, scalar, unusual, unusual_rows
 
 RIGHT: list[tuple[str, Any]] = [
     *elementwise.RIGHT,
@@ -13,4 +13,6 @@ RIGHT: list[tuple[str, Any]] = [
     *calculus.RIGHT,
     *scalar.RIGHT,
     *optim.RIGHT,
+    *unusual.RIGHT,
+    *unusual_rows.RIGHT,
 ]
