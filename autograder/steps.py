@@ -136,7 +136,8 @@ class _Numbers:
                 2.2e-16 if node.attr == "eps" and "finfo" in ast.dump(node) else _number(self.attributes.get(node.attr))
             )
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            return self.of(node.operand)  # of its size alone
+            value = self.of(node.operand)
+            return -value if value is not None and isinstance(node.op, ast.USub) else value
         if isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
             return _arithmetic(type(node.op), self.of(node.left), self.of(node.right))
         if isinstance(node, ast.Call) and len(node.args) >= 1 and _name(node.func) in SAME_SIZE | set(ROOTS):
