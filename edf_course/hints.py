@@ -117,9 +117,8 @@ def _explains(m: Misconception, name: str, group: Sequence[Comparison]) -> Diagn
         predicted = m.predict(name, c.context)
         if predicted is None or not close(c.got, predicted, strictness(predicted, c.right)):
             return None
-        if not c.fits and not predicted.any() and c.got.dtype.kind == "f":
-            return None  # zeros explain nothing, unless they were cut down to it
-        differs = differs or not c.fits
+        # zeros explain nothing, unless they were cut down to it
+        differs |= not c.fits and (bool(predicted.any()) or c.got.dtype.kind != "f")
     return Diagnosis(m.id, m.sentence.replace("{operand}", name.removeprefix("grad."))) if differs else None
 
 

@@ -95,6 +95,41 @@ def test_a_wrong_gradient_of_a_parameter_is_named(misconception, wrong):
     assert named(wrong, weights_context, "w") == misconception
 
 
+@pytest.mark.parametrize(
+    ("misconception", "besides", "wrong"),
+    [
+        ("batch-mean-missing", "its sign is turned around", lambda r, c: -r * c.B),
+        ("no-upstream", "its sign is turned around", lambda r, c: -c.vjp(np.ones_like(c.g))["w"]),
+        ("no-upstream", "the mean over the batch is missing", lambda r, c: c.B * c.vjp(np.ones_like(c.g))["w"]),
+        ("no-upstream", "it is divided by B once too often", lambda r, c: c.vjp(np.ones_like(c.g))["w"] / c.B),
+    ],
+)
+def test_two_mistakes_at_once_are_both_said(misconception, besides, wrong):
+    found = diagnose(comparisons(wrong, [weights_context(s, i) for i, s in enumerate(SHAPES)], "w"))
+    assert found.misconception == misconception
+    assert found.sentence.endswith(f"Besides, {besides}.")
+
+
+def test_an_explanation_that_is_near_to_what_is_right_must_be_nearer_to_what_came():
+    almost = Misconception("almost", "Almost.", lambda c: {"x": 1.00002 * c.vjp(c.g)["x"]})
+    contexts = [cube_context()]
+    assert diagnose(comparisons(lambda r, c: 1.00002 * r, contexts), [almost]).misconception == "almost"
+    assert diagnose(comparisons(lambda r, c: 1.00003 * r, contexts), [almost]).misconception == "tiny-factor"
+
+
+def test_a_factor_is_no_explanation_of_a_number_or_two():
+    right = np.array([5.0])
+    case = Case("value", Probe(({},)), ({"value": right},))
+    assert diagnose([Comparison(case, "value", 0, np.array([2.5]), right, None)]) is None
+
+
+def test_what_is_slightly_off_is_not_put_down_to_where_it_shows():
+    contexts = [cube_context(s, i) for i, s in enumerate(SHAPES)]
+    slight = comparisons(lambda r, c: r * (1 + 1e-4 * (c.x > 0)), contexts)
+    assert not all(c.fits for c in slight)
+    assert diagnose(slight) is None
+
+
 def test_nothing_is_named_where_all_is_right():
     assert named(lambda r, c: r) is None
 

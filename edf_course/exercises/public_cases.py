@@ -21,7 +21,8 @@ from edf_course.exercises.public_scalar import order_cases, value_cases
 from edf_course.exercises.statement import Example, Statement, as_arrays, draw
 
 SIZES = ({"B": 3, "n": 4, "m": 2}, {"B": 9, "n": 3, "m": 3})
-SINGLE_H, SINGLE_TOLERANCE = 5e-3, 2e-3  # for a forward in float32: a smaller step would drown in its rounding
+# For a forward in float32, where a smaller step would drown in its rounding: h is that part of what x ranges over.
+SINGLE_H, SINGLE_TOLERANCE = 1e-3, 2e-3
 Respond = Callable[[Probe], Answer]
 
 
@@ -104,12 +105,12 @@ class _Differences:
         self.asked, self.arrays, self.respond, self.at_output = asked, arrays, respond, at_output
         base = respond(Probe((arrays,), backward=False))
         self.is_single = bool(base.passes) and _is_single(base.passes[0].get("value", np.empty(0)))
-        h = SINGLE_H if self.is_single else H
         nudged: list[Arrays] = [arrays]
         wanted = [o for o in asked.operands if o.has_gradient]
+        steps = {o.name: SINGLE_H * np.ptp(arrays[o.name]) if self.is_single else H for o in wanted}
         for o in wanted:
             for i in np.ndindex(arrays[o.name].shape):
-                for step in (h, -h):
+                for step in (steps[o.name], -steps[o.name]):
                     moved = arrays[o.name].copy()
                     moved[i] += step
                     nudged.append({**arrays, o.name: moved})
@@ -122,9 +123,9 @@ class _Differences:
             self.value = np.asarray(values[0], dtype=float)
             rises = np.array(values[1::2], dtype=float) - np.array(values[2::2], dtype=float)
             ends = np.cumsum([arrays[o.name].size for o in wanted])
-            slopes = np.split(rises / (2 * h), ends[:-1])
             self.jacobians = {
-                o.name: J.reshape(arrays[o.name].shape + shape) for o, J in zip(wanted, slopes, strict=True)
+                o.name: of_operand.reshape(arrays[o.name].shape + shape) / (2 * steps[o.name])
+                for o, of_operand in zip(wanted, np.split(rises, ends[:-1]), strict=True)
             }
             self.parameters = frozenset(o.name for o in wanted if o.role == "parameter")
 

@@ -10,7 +10,9 @@ from autograder.exercises import exercise, exercises
 from autograder.judge import draw_cases, judge
 from autograder.oracles import OracleDisagreement, Truth
 from edf_course import edf
-from edf_course.exercises import UnknownExercise, statements
+from edf_course.exercises import UnknownExercise, statement, statements
+from edf_course.exercises.public_cases import public_cases
+from edf_course.hints import SENTENCES
 from tests.autograder.making import sig, unary
 from tests.autograder.right_answers import RIGHT
 from tests.autograder.wrong_answers import WRONG
@@ -188,3 +190,19 @@ def test_a_verdict_is_plain_data():
     assert Wrong
     assert data["misconception"] == "sign"
     assert data["aspects"]["value"] == {"points": 1, "max_points": 1, "passed": True, "sentence": ""}
+
+
+def sayable(case, misconception):
+    own = misconception in case.sentences
+    return own or "{" not in SENTENCES.get(misconception, "{")
+
+
+@pytest.mark.parametrize("exercise_id", [e.id for e in exercises()])
+def test_every_mistake_that_a_case_may_name_has_a_sentence(exercise_id):
+    asked = statement(exercise_id)
+    cases = draw_cases(exercise(exercise_id), 0)
+    if asked.kind != "node":
+        cases += public_cases(asked, None, np.random.default_rng(0))
+    for case in cases:
+        named = {kind.partition(":")[0] for kind in case.alternatives} | ({case.fallback} if case.fallback else set())
+        assert [m for m in named if not sayable(case, m)] == []

@@ -186,6 +186,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("edf.affine", affine(w_grad=lambda x, W, g: np.mean([np.outer(a, c) for a, c in zip(x, g, strict=True)], axis=0), b_grad=lambda x, W, g: -np.average(g, axis=0))),
     ("edf.affine", affine(w_grad=lambda x, W, g: np.tensordot(x, g, axes=(0, 0)) / g.shape[0], b_grad=lambda x, W, g: np.mean(-g, 0))),
     ("edf.affine", affine(w_grad=lambda x, W, g: (x.T.astype(np.float32) @ g.astype(np.float32)) / np.float32(len(g)))),
+    ("edf.logloss", loss(lambda q, y: -np.log(q.astype(np.float32)[np.arange(len(q)), y]), lambda q, y, g: (-g * hot(q, y) / q).astype(np.float32))),
     ("edf.logloss", AddAtLogLoss),
     ("edf.logloss", MaskLogLoss),
     ("edf.logloss", loss(lambda q, y: -np.log(q[np.arange(len(q)), y] + 1e-12), lambda q, y, g: -g * hot(q, y) / (q + 1e-12))),
