@@ -71,14 +71,17 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 
-# Seconds. A cell that takes longer is interrupted, and the next one runs.
-c.GradeInJail.cell_seconds = 20
-c.GradeInJail.probe_seconds = 5
-c.GradeInJail.notebook_seconds = 120
+# What a submission may take. Seconds: a cell that takes longer is interrupted, and the next one runs.
+c.Execute.timeout = 20  # for a cell
+c.GradeInJail.notebook_seconds = 120  # for all cells of a submission together
+c.GradeInJail.probe_seconds = 5  # for one question of the judge
 c.GradeInJail.memory_mb = 2048
+c.GradeInJail.scratch_mb = 64  # of files that it writes
+c.GradeInJail.cell_output_kb = 400  # what is kept of a cell's output, text and pictures together; the rest is cut
+c.GradeInJail.notebook_output_kb = 4000  # and of all cells
 
-# The same for ExecuteSubmission.
-c.Execute.timeout = 60
+# The same for ExecuteSubmission, which starts a kernel for each submission.
+c.ExecuteSubmission.timeout = 60
 c.ExecuteSubmission.notebook_timeout = 600
 c.Execute.iopub_timeout = 60  # the default of 4 s fails honest work on a busy machine
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own warnings are no news to whoever grades

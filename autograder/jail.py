@@ -60,6 +60,8 @@ class Limits:
     restarts: int = 3  # how often a submission whose process died is begun anew, without the cell that did it
     memory: int = 2048 * MB
     scratch: int = 64 * MB
+    cell_output: int = 400_000  # of what a cell shows, as it is written in JSON
+    notebook_output: int = 4_000_000  # of what all cells show together
     open_files: int = 256
     threads: int = 64
 

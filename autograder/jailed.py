@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Float, Integer
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from traitlets import Bool, Float, Integer, default
+from traitlets.config import Config
 
 from autograder.jail import MB, Jail, Limits
 from autograder.sanitise import read_lecture, read_submission
 from autograder.submission import ExerciseGrade, SubmissionGrade, grade, secret_beside
 from edf_course.handin import bundle, bundle_without_verdict
 
+KB = 1000
 _warm: dict[tuple[Limits, bool], Jail] = {}
 
 
@@ -37,9 +39,24 @@ class GradeInJail(NbGraderPreprocessor):
         config=True
     )
     notebook_seconds = Float(Limits.notebook_seconds, help="For a submission as a whole.").tag(config=True)
-    cell_seconds = Float(Limits.cell_seconds, help="For one cell; then it is interrupted.").tag(config=True)
+    cell_seconds = Float(help="For one cell; then it is interrupted. Default: Execute.timeout.").tag(config=True)
     probe_seconds = Float(Limits.probe_seconds, help="For one question of the judge.").tag(config=True)
     memory_mb = Integer(Limits.memory // MB, help="Memory of a submission, in MB.").tag(config=True)
+    scratch_mb = Integer(Limits.scratch // MB, help="Files that a submission may write, in MB.").tag(config=True)
+    cell_output_kb = Integer(
+        Limits.cell_output // KB, min=1, max=900, help="What is kept of a cell's output, text and pictures, in kB."
+    ).tag(config=True)
+    notebook_output_kb = Integer(
+        Limits.notebook_output // KB, min=1, help="What is kept of the outputs of a submission as a whole, in kB."
+    ).tag(config=True)
+
+    @default("cell_seconds")
+    def _cell_seconds_of_execute(self) -> float:
+        """What nbgrader's own setting says, where somebody set it; none means as long as the notebook may take."""
+        if "timeout" not in self.config.get("Execute", {}):
+            return Limits.cell_seconds
+        seconds = Execute(config=self.config).timeout
+        return float(seconds) if seconds is not None and seconds > 0 else self.notebook_seconds
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         names = resources["nbgrader"]
@@ -54,7 +71,7 @@ class GradeInJail(NbGraderPreprocessor):
             read_submission(notebook("submitted", names["student"])),
             read_lecture(lecture, notebook("source"), notebook("release")),
             secret_beside(self._gradebook(names["db_url"], notebook("source"))),
-            warm_jail(self._limits(), self.jailed),
+            warm_jail(self.limits(), self.jailed),
         )
         if result.ungraded:
             raise NotGradedError(result.ungraded)
@@ -63,16 +80,24 @@ class GradeInJail(NbGraderPreprocessor):
         fill(nb, result)
         return nb, resources
 
-    def _limits(self) -> Limits:
+    def limits(self) -> Limits:
+        """What a submission may take."""
         return Limits(
             notebook_seconds=self.notebook_seconds, cell_seconds=self.cell_seconds, probe_seconds=self.probe_seconds,
-            memory=self.memory_mb * MB,
+            memory=self.memory_mb * MB, scratch=self.scratch_mb * MB,
+            cell_output=self.cell_output_kb * KB, notebook_output=self.notebook_output_kb * KB,
         )  # fmt: skip
 
     def _gradebook(self, db_url: str, source: Path) -> Path:
         """Where the gradebook is; where that is no file, beside the sources."""
         scheme, _, path = db_url.partition(":///")
         return Path(path) if scheme == "sqlite" else source.parents[1] / "gradebook"
+
+
+def limits_of(config: Config) -> Limits:
+    """What a submission may take by an nbgrader configuration: as GradeInJail would have it."""
+    limits: Limits = GradeInJail(config=config).limits()
+    return limits
 
 
 def warm_jail(limits: Limits, jailed: bool) -> Jail:

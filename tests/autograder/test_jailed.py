@@ -11,8 +11,10 @@ from nbgrader.converters import Autograde
 from autograder import classroom
 from autograder.course import Course, merged
 from autograder.gradebook import standings
+from autograder.jail import Limits
+from autograder.jailed import limits_of
 from edf_course.handin import VERDICT
-from tests.autograder.mini import MINI, solve
+from tests.autograder.mini import MINI, REPOSITORY, solve
 from tests.tools import needs
 
 
@@ -73,3 +75,24 @@ def test_without_a_jail_nothing_is_graded_and_the_reason_is_said(
     assert "bubblewrap is not here" in reasons["anna"]
     classroom.grade(course, MINI, ["anna"], True, lambda student, why, seconds: reasons.update({student: why}), False)
     assert reasons["anna"] == ""
+
+
+@pytest.mark.parametrize(
+    ("set_", "seconds"),
+    [
+        ({}, Limits.cell_seconds),
+        ({"Execute": {"timeout": 3}}, 3),
+        ({"Execute": {"timeout": None}}, 77),
+        ({"Execute": {"timeout": -1}}, 77),
+        ({"Execute": {"timeout": 3}, "GradeInJail": {"cell_seconds": 5}}, 5),
+    ],
+)
+def test_a_cell_may_take_what_nbgrader_s_own_setting_says_where_ours_is_silent(
+    set_: dict[str, dict[str, float]], seconds: float
+) -> None:
+    limits = limits_of(merged({"GradeInJail": {"notebook_seconds": 77}}, set_))
+    assert (limits.cell_seconds, limits.notebook_seconds) == (seconds, 77)
+
+
+def test_the_limits_in_the_course_s_configuration_are_those_that_are_documented() -> None:
+    assert limits_of(Course(REPOSITORY).config) == Limits()
