@@ -100,10 +100,8 @@ def _representable(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32).astype(float) if array.dtype.kind == "f" else array
 
 
-def _two_readers(probe: Probe, right: Arrays, one: Arrays, other: Arrays) -> Case:
-    """Return the case of an operand that is read twice: both shares are right, one alone is overwritten."""
-    wrong = {"overwrites": ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
-    return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=wrong)
+def _named(gradients: Arrays) -> dict[str, np.ndarray]:
+    return {"grad." + n: g for n, g in gradients.items()}
 
 
 def _sum(a: Arrays, b: Arrays) -> Arrays:
@@ -155,12 +153,17 @@ class _NodeCases:
     ) -> Case:
         right = tuple(self._right(arrays, backward) for arrays in passes)
         contexts = tuple(self._context(arrays) for arrays in passes)
-        return Case(aspect, Probe(tuple(passes), mode, backward), right, contexts=contexts, **more)  # type: ignore[arg-type]
+
+        def again(probe: Probe) -> Case:
+            return self._case(aspect, list(probe.passes), mode, backward, **more)
+
+        probe = Probe(tuple(passes), mode, backward)
+        return Case(aspect, probe, right, contexts=contexts, again=again, **more)  # type: ignore[arg-type]
 
     def _right(self, arrays: Arrays, backward: bool = True) -> dict[str, np.ndarray]:
         right = {"value": self.truth.value(arrays)}
         if backward:
-            right |= {"grad." + n: g for n, g in self.truth.vjp(arrays, arrays["upstream"]).items()}
+            right |= _named(self.truth.vjp(arrays, arrays["upstream"]))
         return right
 
     def _context(self, arrays: Arrays) -> Context:
@@ -182,44 +185,61 @@ class _NodeCases:
         for sizes in GENTLE[:2]:
             arrays = self._draw(sizes, rng)
             arrays["upstream" + SECOND] = rng.normal(size=arrays["upstream"].shape)
-            first, second = (self.truth.vjp(arrays, arrays["upstream" + s]) for s in ("", SECOND))
-            right = {"grad." + n: first[n] + second[n] for n in first}
-            one = {"grad." + n: first[n] for n in first}
-            other = {"grad." + n: second[n] for n in second}
-            cases.append(_two_readers(Probe((arrays,), "shared"), right, one, other))
-        real = [o for o in self.stated.operands if o.role == "real"]
+            cases.append(self._shared(Probe((arrays,), "shared")))
+        real = [o.name for o in self.stated.operands if o.role == "real"]
         if len(real) == 2:
             arrays = self._draw(GENTLE[0], rng)
-            a, b = real[0].name, real[1].name
-            arrays[b] = arrays[a]
-            shares = self.truth.vjp(arrays, arrays["upstream"])
-            one, other = {"grad." + a: shares[a]}, {"grad." + a: shares[b]}
-            right = {"grad." + a: shares[a] + shares[b]}
-            cases.append(_two_readers(Probe((arrays,), "same"), right, one, other))
+            arrays[real[1]] = arrays[real[0]]
+            cases.append(self._same(Probe((arrays,), "same")))
         return cases
+
+    def _shared(self, probe: Probe) -> Case:
+        """Two nodes that read the same operands."""
+        (arrays,) = probe.passes
+        one, other = (_named(self.truth.vjp(arrays, arrays["upstream" + s])) for s in ("", SECOND))
+        return self._two_readers(probe, one, other, self._shared)
+
+    def _same(self, probe: Probe) -> Case:
+        """One node that reads the same operand twice."""
+        (arrays,) = probe.passes
+        a, b = (o.name for o in self.stated.operands)
+        shares = self.truth.vjp(arrays, arrays["upstream"])
+        return self._two_readers(probe, {"grad." + a: shares[a]}, {"grad." + a: shares[b]}, self._same)
+
+    def _two_readers(self, probe: Probe, one: Arrays, other: Arrays, again: Callable[[Probe], Case]) -> Case:
+        """Return the case of an operand that is read twice: both shares are right, one alone is overwritten."""
+        right = _sum(one, other)
+        wrong = {"overwrites": ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
+        return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=wrong, again=again)
 
     def _repeatable(self, rng: np.random.Generator) -> list[Case]:
         first, second = self._draw(GENTLE[0], rng), self._draw(GENTLE[0] | {"B": 6}, rng)
         for o in self.stated.operands:
             if o.role == "parameter":
                 second[o.name] = rng.normal(size=first[o.name].shape)
-        again = self._right(first)
-        doubled = {n: 2 * v for n, v in again.items() if n.startswith("grad.")}
-        repeat = Case(
-            "repeatable", Probe((first,), "repeat"), (again | self._unchanged(first),), fallback="grad-not-reset",
-            alternatives={"grad-not-reset": ((doubled,),)},
-        )  # fmt: skip
+        repeat = self._repeat(Probe((first,), "repeat"))
         two = self._case("repeatable", [first, second], fallback="stale-state")
         arrays, other = self._draw(GENTLE[1], rng), self._draw(GENTLE[1], rng)
-        right, theirs = self._right(arrays), self._right(other)
-        both = {
-            n + s: v for s, half in (("", right), (SECOND, theirs)) for n, v in half.items() if n != "value" + SECOND
-        }
-        instances = Case(
-            "repeatable", Probe(({**arrays, **{n + SECOND: v for n, v in other.items()}},), "instances"), (both,),
-            fallback="shared-state",
+        both = {**arrays, **{n + SECOND: v for n, v in other.items()}}
+        return [repeat, two, self._instances(Probe((both,), "instances"))]
+
+    def _repeat(self, probe: Probe) -> Case:
+        """Backward twice: the same gradients, and nothing else is changed."""
+        (arrays,) = probe.passes
+        right = self._right(arrays)
+        doubled = {n: 2 * v for n, v in right.items() if n.startswith("grad.")}
+        return Case(
+            "repeatable", probe, (right | self._unchanged(arrays),), fallback="grad-not-reset",
+            alternatives={"grad-not-reset": ((doubled,),)}, again=self._repeat,
         )  # fmt: skip
-        return [repeat, two, instances]
+
+    def _instances(self, probe: Probe) -> Case:
+        """Two nodes with operands of their own."""
+        (arrays,) = probe.passes
+        theirs = {n.removesuffix(SECOND): v for n, v in arrays.items() if n.endswith(SECOND)}
+        halves = (("", self._right(arrays)), (SECOND, self._right(theirs)))
+        right = {n + s: v for s, half in halves for n, v in half.items() if n != "value" or s == ""}
+        return Case("repeatable", probe, (right,), fallback="shared-state", again=self._instances)
 
     def _unchanged(self, arrays: Arrays) -> dict[str, np.ndarray]:
         changed = {"changed." + o.name: np.zeros_like(arrays[o.name], dtype=float) for o in self.stated.operands}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -30,19 +32,20 @@ def _gradient(arrays: Arrays) -> np.ndarray:
     return gradient.numpy()
 
 
-def _gradient_case(aspect: str, shape: tuple[int, ...], rng: np.random.Generator) -> Case:
-    arrays = draw_gradient_probe(shape, rng, integers=aspect == "integers")
+def _gradient_case(aspect: str, arrays: Arrays) -> Case:
     right, x = _gradient(arrays), arrays["x"]
-    f = scalar_function(arrays)
+    f, shape = scalar_function(arrays), x.shape
     coarse = tuple(({"gradient": np.reshape(_nudged(f, x, h, side), shape)},) for h in STEPS for side in SIDES)
     wrong = wrong_gradients(right) | {"coarse-step": coarse}
-    return _case(aspect, arrays, {"gradient": right, "changed.x": np.zeros(shape)}, wrong)
+    return _case(aspect, arrays, {"gradient": right, "changed.x": np.zeros(shape)}, wrong, _gradient_case)
 
 
-def _case(aspect: str, arrays: Arrays, right: Arrays, wrong: Variants) -> Case:
-    fallback = {"any shape": "hard-coded-shape", "integers": "int-truncation"}.get(aspect)
-    probe = Probe((arrays,))
-    return Case(aspect, probe, (right,), fallback=fallback, alternatives=wrong, sentences=OF_DIFFERENCES)
+def _case(aspect: str, arrays: Arrays, right: Arrays, wrong: Variants, again: Callable[[str, Arrays], Case]) -> Case:
+    return Case(
+        aspect, Probe((arrays,)), (right,), alternatives=wrong, sentences=OF_DIFFERENCES,
+        fallback={"any shape": "hard-coded-shape", "integers": "int-truncation"}.get(aspect),
+        again=lambda probe: again(aspect, probe.passes[0]),
+    )  # fmt: skip
 
 
 def _nudged(f: Function, x: np.ndarray, h: float, side: str) -> np.ndarray:
@@ -67,23 +70,27 @@ def _gradient_cases(rng: np.random.Generator) -> list[Case]:
         ("integers", (5,)),
         ("integers", (2, 2)),
     ]
-    return [_gradient_case(aspect, shape, rng) for aspect, shape in shapes]
+    return [
+        _gradient_case(aspect, draw_gradient_probe(shape, rng, integers=aspect == "integers"))
+        for aspect, shape in shapes
+    ]
 
 
-def _jacobian_case(aspect: str, m: int, n: int, rng: np.random.Generator) -> Case:
-    arrays = draw_jacobian_probe(m, n, rng, integers=aspect == "integers")
+def _jacobian_case(aspect: str, arrays: Arrays) -> Case:
     A, a, p = torch.tensor(arrays["A"]), torch.tensor(arrays["a"]), arrays["p"]
     at = torch.tensor(p, dtype=torch.float64)
     right = torch.autograd.functional.jacobian(lambda q: torch.sin(A @ q + a), at).numpy()
     f = vector_function(arrays)
     coarse = tuple(({"jacobian": _nudged(f, p, h, side).T},) for h in STEPS for side in SIDES)
     wrong = wrong_jacobians(right) | {"coarse-step": coarse}
-    return _case(aspect, arrays, {"jacobian": right, "changed.p": np.zeros(n)}, wrong)
+    return _case(aspect, arrays, {"jacobian": right, "changed.p": np.zeros(len(p))}, wrong, _jacobian_case)
 
 
 def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
     sizes = [("jacobian", 5, 3), ("jacobian", 2, 4), ("any shape", 1, 6), ("any shape", 4, 1), ("integers", 4, 3)]
-    return [_jacobian_case(aspect, m, n, rng) for aspect, m, n in sizes]
+    return [
+        _jacobian_case(aspect, draw_jacobian_probe(m, n, rng, integers=aspect == "integers")) for aspect, m, n in sizes
+    ]
 
 
 NUMERICAL_GRADIENT = Exercise(

@@ -6,6 +6,7 @@ Their truths are torch's too: the same small graph and the same MLP, written as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,31 +22,37 @@ from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_MLP
 # --- addgrad: deltas (B, …) are averaged and added -------------------------------------------------------------------
 
 
-def _addgrad_case(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, ...], rng: np.random.Generator) -> Case:
+def _draw_addgrad(aspect: str, shape: tuple[int, ...], batch_sizes: tuple[int, ...], rng: np.random.Generator) -> Case:
     arrays = {"value": rng.normal(size=shape)}
     for i, B in enumerate(batch_sizes):
         arrays[f"delta{i}"] = rng.normal(size=(B, *shape)) + 0.5
-    means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(batch_sizes))]
+    return _addgrad_case(aspect, Probe((arrays,)))
+
+
+def _addgrad_case(aspect: str, probe: Probe) -> Case:
+    (arrays,) = probe.passes
+    means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(arrays) - 1)]
     right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))}
     right |= {f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items()}
     alone = {f"grad.delta{i}": m for i, m in enumerate(means)}
     # a parameter's gradient as a function of the upstream (B,), for the generic mistakes with batches
     context = Context(
-        {"delta": arrays["delta0"]}, arrays["value"], np.ones(batch_sizes[0]),
+        {"delta": arrays["delta0"]}, arrays["value"], np.ones(len(arrays["delta0"])),
         lambda u: {"delta0": np.tensordot(u, arrays["delta0"], 1) / len(u)}, frozenset({"delta0"}),
     )  # fmt: skip
-    single = len(batch_sizes) == 1
+    single = len(means) == 1
     return Case(
-        aspect, Probe((arrays,)), (right,), contexts=(context,) if single else (),
+        aspect, probe, (right,), contexts=(context,) if single else (),
         fallback=None if single else "no-accumulation",
         alternatives={} if single else {"overwrites": ((alone,),)}, sentences=OF_ADDGRAD,
+        again=partial(_addgrad_case, aspect),
     )  # fmt: skip
 
 
 def _addgrad_cases(rng: np.random.Generator) -> list[Case]:
-    cases = [_addgrad_case("mean", (4, 2), (3,), rng), _addgrad_case("mean", (3, 6), (5,), rng)]
-    cases += [_addgrad_case("accumulates", (2, 3), sizes, rng) for sizes in ((4, 4), (5, 2, 3))]
-    cases += [_addgrad_case("any shape", shape, (B,), rng) for shape, B in (((3,), 7), ((2, 3, 2), 4), ((4, 2), 1))]
+    cases = [_draw_addgrad("mean", (4, 2), (3,), rng), _draw_addgrad("mean", (3, 6), (5,), rng)]
+    cases += [_draw_addgrad("accumulates", (2, 3), sizes, rng) for sizes in ((4, 4), (5, 2, 3))]
+    cases += [_draw_addgrad("any shape", shape, (B,), rng) for shape, B in (((3,), 7), ((2, 3, 2), 4), ((4, 2), 1))]
     return cases
 
 
@@ -132,17 +139,23 @@ def _inner_gradients(arrays: Arrays) -> dict[str, np.ndarray]:
     return {n: g.numpy() for n, g in zip("hsq", gradients, strict=True)}
 
 
-def _backward_case(aspect: str, mode: str, sizes: tuple[int, int, int, int], rng: np.random.Generator) -> Case:
+def _draw_backward(aspect: str, mode: str, sizes: tuple[int, int, int, int], rng: np.random.Generator) -> Case:
     arrays = _small_arrays(*sizes, rng)
     _SMALL.confirm(arrays, rng)
-    of_parameters = {n: g for n, g in _SMALL.vjp(arrays, arrays["upstream"]).items() if n != "x"}
+    return _backward_case(aspect, Probe((arrays,), mode))
+
+
+def _backward_case(aspect: str, probe: Probe) -> Case:
+    (arrays,) = probe.passes
+    one_each = arrays["upstream"]
+    of_parameters = {n: g for n, g in _SMALL.vjp(arrays, one_each).items() if n != "x"}
     inner = _inner_gradients(arrays)
     gradients = {"grad." + n: g for n, g in {**inner, **of_parameters}.items()}
     right = gradients | {f"changed.{n}": np.zeros(g.shape) for n, g in of_parameters.items()}
     nothing = {n: np.zeros_like(g) for n, g in gradients.items()}
     doubled = {n: 2 * g for n, g in gradients.items()}
     context = Context(
-        arrays, np.zeros(sizes[0]), np.ones(sizes[0]),
+        arrays, np.zeros_like(one_each), one_each,
         lambda u: {**{n: g * u[:, None] for n, g in _inner_gradients(arrays).items()}, **_SMALL.vjp(arrays, u)},
         frozenset(of_parameters),
     )  # fmt: skip
@@ -156,19 +169,20 @@ def _backward_case(aspect: str, mode: str, sizes: tuple[int, int, int, int], rng
         "missing-node": ((without_first,),),
         "mutates-grad": ((forgotten,),),
     }
-    repeat = mode == "repeat"
+    repeat = probe.mode == "repeat"
     return Case(
-        aspect, Probe((arrays,), mode), (right,), contexts=(context,), fallback="grad-not-reset" if repeat else None,
+        aspect, probe, (right,), contexts=(context,), fallback="grad-not-reset" if repeat else None,
         alternatives={"grad-not-reset": ((doubled,),)} if repeat else plain, sentences=OF_BACKWARD,
+        again=partial(_backward_case, aspect),
     )  # fmt: skip
 
 
 def _backward_cases(rng: np.random.Generator) -> list[Case]:
     return [
-        _backward_case("gradient", "plain", (4, 3, 5, 2), rng),
-        _backward_case("gradient", "plain", (3, 2, 4, 3), rng),
-        _backward_case("repeatable", "repeat", (4, 3, 5, 2), rng),
-        _backward_case("any shape", "plain", (1, 2, 3, 4), rng),
+        _draw_backward("gradient", "plain", (4, 3, 5, 2), rng),
+        _draw_backward("gradient", "plain", (3, 2, 4, 3), rng),
+        _draw_backward("repeatable", "repeat", (4, 3, 5, 2), rng),
+        _draw_backward("any shape", "plain", (1, 2, 3, 4), rng),
     ]
 
 
@@ -223,11 +237,17 @@ def _mlp_value(
     return h.numpy()
 
 
-def _mlp_case(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -> Case:
+def _draw_mlp(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -> Case:
     """`sizes` from the output to the input, as Phi is."""
     arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(B, sizes[-1]))}
     for i in range(len(sizes) - 1):
         arrays |= {f"W{i}": rng.normal(size=(sizes[i + 1], sizes[i])), f"b{i}": rng.normal(size=sizes[i])}
+    return _mlp_case(aspect, Probe((arrays,)))
+
+
+def _mlp_case(aspect: str, probe: Probe) -> Case:
+    (arrays,) = probe.passes
+    sizes = [len(b) for n, b in arrays.items() if n.startswith("b")] + [arrays["x"].shape[1]]
     turned = dict(arrays)
     for i in range(len(sizes) - 1):
         turned |= {f"W{i}": arrays[f"W{len(sizes) - 2 - i}"], f"b{i}": arrays[f"b{len(sizes) - 2 - i}"]}
@@ -239,8 +259,9 @@ def _mlp_case(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -
     if len(set(sizes)) == 1:  # only square layers run in the wrong order without an error
         wrong["order-reversed"] = [_mlp_value(turned), _mlp_value(turned, last=torch.sigmoid)]
     alternatives = {name: tuple(({"value": v},) for v in values) for name, values in wrong.items()}
-    probe, right = Probe((arrays,)), {"value": _mlp_value(arrays)}
-    return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP)
+    again = partial(_mlp_case, aspect)
+    right = {"value": _mlp_value(arrays)}
+    return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP, again=again)
 
 
 def _softmax(h: torch.Tensor) -> torch.Tensor:
@@ -249,11 +270,11 @@ def _softmax(h: torch.Tensor) -> torch.Tensor:
 
 def _mlp_cases(rng: np.random.Generator) -> list[Case]:
     return [
-        _mlp_case("two layers", 4, [3, 3, 3], rng),
-        _mlp_case("two layers", 3, [2, 5, 4], rng),
-        _mlp_case("any depth", 5, [3, 4, 6, 2], rng),
-        _mlp_case("any depth", 2, [4, 3], rng),
-        _mlp_case("any depth", 1, [3, 2, 4, 5, 6], rng),
+        _draw_mlp("two layers", 4, [3, 3, 3], rng),
+        _draw_mlp("two layers", 3, [2, 5, 4], rng),
+        _draw_mlp("any depth", 5, [3, 4, 6, 2], rng),
+        _draw_mlp("any depth", 2, [4, 3], rng),
+        _draw_mlp("any depth", 1, [3, 2, 4, 5, 6], rng),
     ]
 
 

@@ -42,7 +42,14 @@ def _gradient_case(aspect: str, text: str, arrays: Arrays) -> Case:
     return Case(
         aspect, Probe((arrays,), text), (right | unchanged,), alternatives=alternatives, sentences=SENTENCES,
         fallback=fallback_of(aspect, text),
-        about=(say_numbers(text, arrays),),
+        about=(say_numbers(text, arrays),), again=lambda probe: _gradient_case(aspect, probe.mode, probe.passes[0]),
+    )  # fmt: skip
+
+
+def _value_case(text: str, arrays: Arrays) -> Case:
+    return Case(
+        "value", Probe((arrays,), text, backward=False), ({"value": _truth(text, arrays)[0]},),
+        about=(say_numbers(text, arrays),), again=lambda probe: _value_case(probe.mode, probe.passes[0]),
     )  # fmt: skip
 
 
@@ -53,11 +60,9 @@ def _value_cases(rng: np.random.Generator) -> list[Case]:
         for text in table
         for arrays in draw_numbers(text, rng)
     ]
-    values = [
-        Case("value", Probe((a,), t, backward=False), ({"value": _truth(t, a)[0]},), about=(say_numbers(t, a),))
-        for _, t, a in drawn
+    return [_value_case(text, arrays) for _, text, arrays in drawn] + [
+        _gradient_case(aspect, text, arrays) for aspect, text, arrays in drawn
     ]
-    return values + [_gradient_case(aspect, text, arrays) for aspect, text, arrays in drawn]
 
 
 VALUE = Exercise("scalar.value", {"value": 2, "gradient": 5, "reuse": 3, "order": 4}, _value_cases)

@@ -51,7 +51,8 @@ class Case:
     kind after a colon). gentle: numbers of everyday size, in which mistakes are looked for.
     tolerance: an absolute one, where what is right is known to so many decimals only. sentences: by misconception, what
     to say of it here. about: for each pass, the words that say what was asked ("For a * b at a = 2:"). derive: turns the
-    arrays that came into those that are compared, where more than one answer is right.
+    arrays that came into those that are compared, where more than one answer is right. again: from another probe of the
+    same mode to the case that asks it; the judge looks for a small one with it.
     """
 
     aspect: str
@@ -66,6 +67,7 @@ class Case:
     sentences: Mapping[str, str] = field(default_factory=dict)
     about: tuple[str, ...] = ()
     derive: Callable[[Arrays], Arrays] | None = None
+    again: Callable[[Probe], Case] | None = None
 
     def aspect_of(self, name: str) -> str:
         """Which aspect the array `name` belongs to."""

@@ -103,7 +103,10 @@ def sgd_case(aspect: str, arrays: dict[str, np.ndarray]) -> Case:
         "double-count": {n: v - 2 * rate * g for n, (v, g) in pairs.items()},
     }
     alternatives = {name: ((numbers,),) for name, numbers in wrong.items()}
-    return Case(aspect, Probe((arrays,)), (right | unchanged,), alternatives=alternatives, sentences=OF_SGD)
+    return Case(
+        aspect, Probe((arrays,)), (right | unchanged,), alternatives=alternatives, sentences=OF_SGD,
+        again=lambda probe: sgd_case(aspect, dict(probe.passes[0])),
+    )  # fmt: skip
 
 
 def mlp_cases(rng: np.random.Generator) -> list[Case]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -59,81 +60,91 @@ def optimizer_cases(
 
     `path` is the right one, `wrong` those of misconceptions, `sentences` what to say of them.
     """
-    maker = _Maker(kind, rng, path, wrong, {**SENTENCES, **sentences})
+    drawer, maker = _Drawer(kind, rng), _Maker(kind, path, wrong, {**SENTENCES, **sentences})
     return [
-        maker.case("several steps", ONE, 5),  # these first: they tell more mistakes apart
-        maker.case("several steps", ((2, 3),), 7),
-        maker.case("first step", ONE, 1),
-        maker.case("first step", ((2, 2),), 1),
-        maker.case("several parameters", PAIR, 3),
-        maker.case("several parameters", SEVERAL, 3),
-        maker.case("several parameters", PAIR, 3, "instances"),
-        maker.in_place(),
+        maker.case("several steps", drawer.probe(ONE, 5)),  # these first: they tell more mistakes apart
+        maker.case("several steps", drawer.probe(((2, 3),), 7)),
+        maker.case("first step", drawer.probe(ONE, 1)),
+        maker.case("first step", drawer.probe(((2, 2),), 1)),
+        maker.case("several parameters", drawer.probe(PAIR, 3)),
+        maker.case("several parameters", drawer.probe(SEVERAL, 3)),
+        maker.case("several parameters", drawer.probe(PAIR, 3, "instances")),
+        maker.in_place(drawer.probe(PAIR, 2)),
     ]
 
 
 class _Maker:
-    def __init__(
-        self,
-        kind: str,
-        rng: np.random.Generator,
-        path: Path,
-        wrong: Mapping[str, Sequence[Path]],
-        sentences: Mapping[str, str],
-    ) -> None:
-        self.kind, self.rng, self.path, self.wrong, self.sentences = kind, rng, path, wrong, sentences
+    """Makes cases from probes."""
 
-    def case(self, aspect: str, shapes: Sequence[tuple[int, ...]], steps: int, mode: str = "plain") -> Case:
-        """Return a case of `steps` steps on parameters of these shapes, in each of two optimizers for "instances"."""
-        settings, passes, places = self._draw(shapes, steps, ["", SECOND] if mode == "instances" else [""])
-        right = self._steps(self.path, settings, passes, places)
-        alternatives = {
-            m: tuple(self._steps(path, settings, passes, places) for path in paths) for m, paths in self.wrong.items()
-        }
-        unchanged = {f"changed.grads{n}": np.zeros(passes[0][f"grads{n}"].shape) for n in places}
-        said = ", ".join(f"{n} = {np.round(v, 3).tolist()}" for n, v in settings.items())
+    def __init__(
+        self, kind: str, path: Path, wrong: Mapping[str, Sequence[Path]], sentences: Mapping[str, str]
+    ) -> None:
+        self.kind, self.path, self.wrong, self.sentences = kind, path, wrong, sentences
+
+    def case(self, aspect: str, probe: Probe) -> Case:
+        """Return the case of one step for each pass of the probe."""
+        first = probe.passes[0]
+        right = self._steps(self.path, probe)
+        unchanged = {f"changed.grads{n}": np.zeros(first[f"grads{n}"].shape) for n in _places(probe)}
+        said = ", ".join(f"{n} = {np.round(first[n], 3).tolist()}" for n in SETTINGS[self.kind])
         return Case(
-            aspect, Probe(passes, mode), tuple({**step, **unchanged} for step in right), alternatives=alternatives,
+            aspect, probe, tuple({**step, **unchanged} for step in right),
+            alternatives={m: tuple(self._steps(path, probe) for path in paths) for m, paths in self.wrong.items()},
             fallback="shared-state" if aspect == "several parameters" else None, sentences=self.sentences,
-            aspects=dict.fromkeys(unchanged, "in place"),
-            about=tuple(f"After step {k + 1} with {said}:" for k in range(steps)),
+            aspects=dict.fromkeys(unchanged, "in place"), again=partial(self.case, aspect),
+            about=tuple(f"After step {k + 1} with {said}:" for k in range(len(right))),
         )  # fmt: skip
 
-    def in_place(self) -> Case:
+    def in_place(self, probe: Probe) -> Case:
         """Return the case that asks whether what is returned is what the arrays then hold."""
-        _, passes, places = self._draw(PAIR, 2, [""])
-        right = {f"apart{n}": np.zeros(passes[0][f"params{n}"].shape) for n in places}
-        return Case("in place", Probe(passes), (right, right), fallback="not-in-place", sentences=self.sentences)
+        right = {f"apart{n}": np.zeros(probe.passes[0][f"params{n}"].shape) for n in _places(probe)}
+        return Case(
+            "in place", probe, (right,) * len(probe.passes), fallback="not-in-place", sentences=self.sentences,
+            again=self.in_place,
+        )  # fmt: skip
 
-    def _draw(
-        self, shapes: Sequence[tuple[int, ...]], steps: int, sides: list[str]
-    ) -> tuple[Arrays, tuple[Arrays, ...], dict[str, tuple[int, int]]]:
-        """Draw settings and passes; also return the names' ends, with (which parameter, of how many)."""
+    def _steps(self, path: Path, probe: Probe) -> tuple[Arrays, ...]:
+        first = probe.passes[0]
+        settings = {n: first[n] for n in SETTINGS[self.kind]}
+        found: list[dict[str, np.ndarray]] = [{} for _ in probe.passes]
+        with np.errstate(all="ignore"):
+            for n, place in _places(probe).items():
+                gradients = [arrays[f"grads{n}"] for arrays in probe.passes]
+                for step, value in zip(found, path(settings, first[f"params{n}"], gradients, place), strict=True):
+                    step[f"params{n}"] = value
+        return tuple(found)
+
+
+def _places(probe: Probe) -> dict[str, tuple[int, int]]:
+    """Return the ends of the parameters' names, with (which parameter, of how many)."""
+    ends = [n.removeprefix("params") for n in probe.passes[0] if n.startswith("params")]
+    count = sum(not end.endswith(SECOND) for end in ends)
+    return {end: (int(end.removesuffix(SECOND)), count) for end in ends}
+
+
+class _Drawer:
+    """Draws settings, parameters and gradients."""
+
+    def __init__(self, kind: str, rng: np.random.Generator) -> None:
+        self.kind, self.rng = kind, rng
+
+    def probe(self, shapes: Sequence[tuple[int, ...]], steps: int, mode: str = "plain") -> Probe:
+        """Return a probe of `steps` steps on parameters of these shapes, in each of two optimizers for "instances"."""
         rng = self.rng
         settings = {n: self._setting(n) for n in SETTINGS[self.kind]}
-        places = {f"{i}{side}": (i, len(shapes)) for side in sides for i in range(len(shapes))}
+        sides = ["", SECOND] if mode == "instances" else [""]
+        shape_of = {f"{i}{side}": shape for side in sides for i, shape in enumerate(shapes)}
         passes = [
             {
-                f"grads{n}": np.where(rng.random(shapes[i]) < 0.1, 0.0, rng.normal(size=shapes[i]))
-                for n, (i, _) in places.items()
+                f"grads{n}": np.where(rng.random(shape) < 0.1, 0.0, rng.normal(size=shape))
+                for n, shape in shape_of.items()
             }
             for _ in range(steps)
         ]
-        passes[0] |= settings | {f"params{n}": rng.uniform(-0.5, 0.5, shapes[i]) for n, (i, _) in places.items()}
-        return settings, tuple(passes), places
+        passes[0] |= settings | {f"params{n}": rng.uniform(-0.5, 0.5, shape) for n, shape in shape_of.items()}
+        return Probe(tuple(passes), mode)
 
     def _setting(self, name: str) -> np.ndarray:
         if name == "betas":
             return np.array([self.rng.uniform(0.5, 0.8), self.rng.uniform(0.85, 0.98)])
         return np.array(self.rng.uniform(*DRAWN[name]))
-
-    def _steps(
-        self, path: Path, settings: Arrays, passes: tuple[Arrays, ...], places: Mapping[str, tuple[int, int]]
-    ) -> tuple[Arrays, ...]:
-        found: list[dict[str, np.ndarray]] = [{} for _ in passes]
-        with np.errstate(all="ignore"):
-            for n, place in places.items():
-                gradients = [arrays[f"grads{n}"] for arrays in passes]
-                for step, value in zip(found, path(settings, passes[0][f"params{n}"], gradients, place), strict=True):
-                    step[f"params{n}"] = value
-        return tuple(found)

@@ -115,7 +115,7 @@ def _order_case(aspect: str, fallback: str, names: tuple[str, ...], graph: Array
     reversed_order = {"order-reversed": (({"early": np.ones(edges)},),)} if "early" in names and edges else {}
     return Case(
         aspect, Probe((graph,)), (right,), fallback=fallback, alternatives=reversed_order, sentences=ORDER_SENTENCES,
-        derive=_flags(graph),
+        derive=_flags(graph), again=lambda probe: _order_case(aspect, fallback, names, probe.passes[0]),
     )  # fmt: skip
 
 
