@@ -1,59 +1,33 @@
-"""A class of submissions, graded one after the other by nbgrader. One that cannot be graded stops no other.
+"""A class of submissions, graded on as many workers as there are. One that cannot be graded stops no other.
 
-gather() puts submissions where nbgrader looks for them, grade() grades those that changed, results() reads what came
-out: the points from the gradebook, what was wrong from the verdicts in the graded notebooks.
+gather() puts submissions where nbgrader looks for them, grade() grades those that changed, and `results` reads what
+came out. Workers only compute; this process alone writes: the gradebook first, then the graded notebook, then a line in
+the journal. Killed between any two of them, it does that submission again, with the same outcome.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import json
-import logging
-import time
-import warnings
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
-from nbgrader.converters import Autograde, GenerateFeedback
-from nbgrader.utils import capture_log
 
-from autograder.course import Course, CourseError, first_error, merged
-from autograder.gradebook import knows, standings
-from autograder.nbgrader_plugin import RESTORED
-from autograder.release import build_release, build_source, exercise_of
+from autograder.course import Course, CourseError
+from autograder.gradebook import GO_ON, Writer, knows
+from autograder.jailed import limits_of
+from autograder.journal import Journal
+from autograder.pool import VERSION, Graders, NoCluster, NoJail, Terms
+from autograder.release import build_release, build_source
 from autograder.sample import make_submission
-from edf_course.handin import VERDICT
+from autograder.sanitise import Lecture, Unreadable, read_lecture, read_submission
+from autograder.submission import SubmissionGrade, secret_beside
 
-NO_JAIL = {"GradeInJail": {"jailed": False}}
-PUT_BACK = "The answer's cell was missing from the submission, and was put back as it was released."
-
-
-@dataclass(frozen=True)
-class ExerciseResult:
-    """What a student got for one exercise. points is None where it was not graded; sentence says what was wrong."""
-
-    exercise: str
-    points: float | None
-    max_points: float
-    misconception: str | None = None
-    sentence: str = ""
-
-
-@dataclass(frozen=True)
-class StudentResult:
-    """What came of one submission; `ungraded` says why it could not be graded, and is empty where it was."""
-
-    student: str
-    exercises: tuple[ExerciseResult, ...]
-    total: float | None
-    max_total: float
-    ungraded: str = ""
+BESIDE = 20 << 20  # bytes of all files that are handed in beside the notebook and are kept with what was graded
 
 
 def prepare(course: Course, lecture: str) -> None:
@@ -62,13 +36,12 @@ def prepare(course: Course, lecture: str) -> None:
     Raises: CourseError where the lecture cannot be built, or has other cells than what was graded already.
     """
     source = build_source(course, lecture)
-    record, known = Record(course, lecture), knows(course, lecture)
+    journal, known = Journal(course, lecture), knows(course, lecture)
     if not known:
-        record.forget_grades()
-    if not known or record.source != _hash(source) or not course.notebook("release", lecture).is_file():
+        journal.forget_grades()
+    if not known or journal.source != _hash(source) or not course.notebook("release", lecture).is_file():
         build_release(course, lecture)
-        record.source = _hash(source)
-    record.save()
+        journal.note_source(str(_hash(source)))
 
 
 def gather(course: Course, lecture: str, folder: Path) -> list[str]:
@@ -81,26 +54,26 @@ def gather(course: Course, lecture: str, folder: Path) -> list[str]:
     found = dict(_submissions(course, lecture, folder))
     if not found:
         raise CourseError(f"{folder} holds no submissions: notebooks STUDENT.ipynb or STUDENT/{lecture}.ipynb.")
-    record, notices = Record(course, lecture), []
+    journal, notices = Journal(course, lecture), []
     for student, content in sorted(found.items()):
         target = course.notebook("submitted", lecture, student)
         there = _hash(target)
         new = hashlib.sha256(content).hexdigest()
-        if there not in (None, new, record.get(student, "gathered")):
+        if there not in (None, new, journal.get(student, "gathered")):
             notices.append(f"{student} has handed in already: that submission stays, the one in {folder} is left out.")
             continue
         if there != new:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        record.set(student, gathered=new)
-    record.save()
+            write_whole(target, content)
+        if journal.get(student, "gathered") != new:
+            journal.note(student, gathered=new)
     return notices
 
 
 def _submissions(course: Course, lecture: str, folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.glob("*.py")):
+    sources = sorted(folder.glob("*.py"))
+    if sources:
         release, solution = (_read(course.notebook(step, lecture)) for step in ("release", "source"))
-        yield path.stem, make_submission(path, release, solution)
+        yield from ((path.stem, make_submission(path, release, solution)) for path in sources)
     for path in sorted(folder.glob("*.ipynb")):
         yield path.stem, path.read_bytes()
     for pattern in (f"*/{lecture}.ipynb", f"*/{lecture}/{lecture}.ipynb"):
@@ -108,167 +81,164 @@ def _submissions(course: Course, lecture: str, folder: Path) -> Iterator[tuple[s
             yield path.relative_to(folder).parts[0], path.read_bytes()
 
 
+@dataclass(frozen=True)
+class News:
+    """A submission is done: why it could not be graded ("" where it was), and the seconds that it took.
+
+    `anew` is False where it had been graded before and nothing has changed.
+    """
+
+    student: str
+    ungraded: str = ""
+    seconds: float = 0.0
+    anew: bool = True
+
+
 def grade(
     course: Course,
     lecture: str,
     students: Iterable[str],
+    graders: Graders,
+    *,
     force: bool = False,
-    done: Callable[[str, str, float], None] = lambda student, ungraded, seconds: None,
     jailed: bool = True,
-) -> None:
+    tell: Callable[[News], None] = lambda news: None,
+) -> list[str]:
     """Grade the submissions of `students` that changed since they were graded (all of them with `force`).
 
-    With `jailed=False` they run without a jail, as processes of whoever grades.
-
-    After each, `done` gets the student, why it could not be graded ("" where it was), and the seconds it took (0.0
-    where it was graded before).
+    With `jailed=False` they run without a jail, as processes of whoever grades. After each, `tell` gets the news.
+    Returns who was graded anew.
+    Raises: CourseError where it cannot go on; what was graded until then stays graded.
     """
-    record = Record(course, lecture)
+    room = _Room(course, lecture, force)
+    todo, anew = [], []
     for student in students:
-        start = time.monotonic()
-        submission = course.notebook("submitted", lecture, student)
-        state = f"{_hash(submission)} {_hash(course.notebook('source', lecture))} {version('edf-autograder')}"
-        before = record.get(student, "ungraded") or ""
-        there = before or course.notebook("autograded", lecture, student).is_file()
-        if not force and there and record.get(student, "graded") == state:
-            done(student, before, 0.0)
-            continue
-        ungraded = why_unreadable(submission) or _autograde(course, lecture, student, jailed)
-        record.set(student, graded=state, ungraded=ungraded)
-        record.save()
-        done(student, ungraded, time.monotonic() - start)
-
-
-def why_unreadable(submission: Path) -> str:
-    """Why a file is no notebook that could be graded; "" where it is one."""
-    if not submission.is_file():
-        others = sorted(p.name for p in submission.parent.glob("*"))
-        return f"there is no {submission.name} in the submission, only {', '.join(others) or 'an empty folder'}"
-    try:
-        notebook = json.loads(submission.read_bytes())
-    except UnicodeDecodeError:
-        return "the file is no notebook: it is not text in UTF-8"
-    except (ValueError, RecursionError) as error:
-        return f"the file is no notebook: {error}"
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        return "the file is no notebook of format 4: it has no list of cells"
-    return ""
-
-
-def _autograde(course: Course, lecture: str, student: str, jailed: bool) -> str:
-    """Grade one submission and write its feedback page; returns why it could not be done, or ""."""
-    directory = course.directory(assignment_id=lecture, student_id=glob.escape(student))
-    config = merged(course.config, {"BaseConverter": {"force": True}}, {} if jailed else NO_JAIL)
-    for converter in (Autograde, GenerateFeedback):
-        step = converter(coursedir=directory, config=config)
-        step.log = logging.getLogger("edf_course.grade")
-        step.log.propagate = False
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nbgrader's own, of SQLAlchemy and nbformat
-            outcome = capture_log(step)
-        if not outcome["success"]:
-            return _reason(outcome)
-    return ""
-
-
-REASONS = {
-    "DeadKernelError": "its kernel died while the notebook ran: out of memory, or code that ends the process",
-    "CellTimeoutError": "one of its cells cannot be stopped: it goes on when it is interrupted",
-    "UnresponsiveKernelError": "one of its cells cannot be stopped: it goes on when it is interrupted",
-}
-
-
-def _reason(outcome: dict[str, Any]) -> str:
-    """The error that ended nbgrader's work, in one line."""
-    name, says = first_error(outcome)
-    return REASONS.get(name, f"nbgrader says {name}: {says}")
-
-
-def results(course: Course, lecture: str, students: Iterable[str]) -> list[StudentResult]:
-    """What came out: points as the gradebook has them, by hand or by the judge, and what was wrong."""
-    hand_ins = {
-        cell.metadata.nbgrader.grade_id: exercise
-        for cell in _read(course.notebook("source", lecture)).cells
-        if cell.cell_type == "code" and (exercise := exercise_of(cell.source))
-    }
-    record, known = Record(course, lecture), standings(course, lecture)
-    found = []
-    for student in students:
-        ungraded = record.get(student, "ungraded") or ""
-        standing, graded = known.get(student), course.notebook("autograded", lecture, student)
-        if ungraded or standing is None or not graded.is_file():
-            nothing = tuple(ExerciseResult(exercise, None, 0.0) for exercise in hand_ins.values())
-            found.append(StudentResult(student, nothing, None, 0.0, ungraded or "it was not graded yet"))
-            continue
-        cells = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in _read(graded).cells}
-        exercises = []
-        for grade_id, exercise in hand_ins.items():
-            score = standing.scores[grade_id]
-            misconception, sentence = what_was_wrong(cells[grade_id])
-            if cells.get(grade_id.removesuffix("-hand-in"), NotebookNode(metadata={})).metadata.get(RESTORED):
-                sentence = PUT_BACK
-            if score.points == score.max_points:
-                misconception, sentence = None, ""
-            exercises.append(ExerciseResult(exercise, score.points, score.max_points, misconception, sentence))
-        found.append(StudentResult(student, tuple(exercises), standing.total, standing.max_total, ungraded))
-    return found
-
-
-def what_was_wrong(hand_in: NotebookNode) -> tuple[str | None, str]:
-    """The misconception and the sentence of the verdict in a graded hand-in cell, or the error that it ended in.
-
-    The text comes from where a student's code ran: it is cut, and has to be escaped by whoever shows it.
-    """
-    for output in hand_in.get("outputs", []):
-        verdict = output.get("data", {}).get(VERDICT)
-        if isinstance(verdict, dict):
-            misconception, sentence = verdict.get("misconception"), verdict.get("sentence")
-            return (str(misconception)[:40] if misconception else None), _one_line(sentence or "")
-    for output in hand_in.get("outputs", []):
-        if output.output_type == "error":
-            return None, _one_line(f"{output.ename}: {output.evalue}".rstrip(": "))
-    return None, "no verdict came back"
-
-
-def _one_line(text: Any) -> str:
-    printable = "".join(c for c in str(text) if c.isprintable() or c.isspace())
-    return " ".join(printable.split())[:400]
-
-
-class Record:
-    """What was gathered and graded of a lecture, kept in a small file beside the gradebook.
-
-    `source`: the hash of the source whose cells the gradebook has. Where the file is lost, all is done once more.
-    """
-
-    def __init__(self, course: Course, lecture: str) -> None:
-        self.path = course.root / "workspace" / "course" / f"{lecture}.json"
+        before = room.standing(student)
+        if before is None:
+            todo.append(student)
+        else:
+            tell(News(student, before, anew=False))
+    if not todo:
+        return []
+    with Writer(course, lecture) as room.writer:
         try:
-            saved = json.loads(self.path.read_text(encoding="utf-8"))
-            self.source: str | None = saved["source"]
-            self.students: dict[str, dict[str, str]] = saved["students"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            self.source, self.students = None, {}
+            for student, result in graders.run(room.jobs(todo), room.terms(jailed)):
+                room.keep(student, result)
+                anew.append(student)
+                tell(News(student, result.ungraded, result.seconds))
+            for student, why in room.unreadable.items():
+                room.keep(student, SubmissionGrade((), why))
+                anew.append(student)
+                tell(News(student, why))
+        except (NoJail, NoCluster) as error:
+            raise CourseError(str(error)) from error
+        except OSError as error:
+            raise CourseError(
+                f"{error.strerror}: {error.filename or 'a file could not be written'}. {GO_ON}"
+            ) from error
+    return anew
 
-    def get(self, student: str, what: str) -> str | None:
-        """What is on record of a student ("gathered", "graded", "ungraded"), or None."""
-        return self.students.get(student, {}).get(what)
 
-    def set(self, student: str, **what: str) -> None:
-        """Put something on record; save() keeps it."""
-        self.students.setdefault(student, {}).update(what)
+class _Room:
+    """Where one lecture's submissions come from and where their grades go."""
 
-    def forget_grades(self) -> None:
-        """Let everybody be graded again: the gradebook knows of nobody."""
-        for known in self.students.values():
-            known.pop("graded", None)
+    writer: Writer
 
-    def save(self) -> None:
-        """Write the file, whole."""
-        part = self.path.with_suffix(".part")
-        state = {"source": self.source, "students": self.students}
-        part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        part.replace(self.path)
+    def __init__(self, course: Course, lecture: str, force: bool) -> None:
+        self.course, self.name, self.force = course, lecture, force
+        self.journal = Journal(course, lecture)
+        source, release = (course.notebook(step, lecture) for step in ("source", "release"))
+        self.lecture: Lecture = read_lecture(lecture, source, release)
+        self.source = _hash(source)
+        self.states: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
+
+    def terms(self, jailed: bool) -> Terms:
+        """What is the same for all submissions."""
+        gradebook = self.course.root / "workspace" / "course" / "gradebook"
+        return Terms(self.lecture, secret_beside(gradebook), limits_of(self.course.config), jailed)
+
+    def standing(self, student: str) -> str | None:
+        """Why a student's submission could not be graded, "" where it was; None where it has to be graded (anew)."""
+        self.states[student] = self._state(student)
+        ungraded: str = self.journal.get(student, "ungraded") or ""
+        there = ungraded or self.course.notebook("autograded", self.name, student).is_file()
+        known = there and self.journal.get(student, "graded") == self.states[student]
+        return ungraded if known and not self.force else None
+
+    def _state(self, student: str) -> str:
+        """What the grade of a submission follows from."""
+        folder = self.course.folder("submitted", self.name, student)
+        when = _hash(folder / "timestamp.txt")
+        return " ".join(str(part) for part in (self._submission(student), when, self.source, VERSION))
+
+    def _submission(self, student: str) -> str | None:
+        try:
+            return hashlib.sha256(self._content(student)).hexdigest()
+        except Unreadable as error:
+            return str(error)
+
+    def _content(self, student: str) -> bytes:
+        path = self.course.notebook("submitted", self.name, student)
+        if not path.exists():
+            others = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+            there = ", ".join(others) or "an empty folder"
+            raise Unreadable(f"there is no {path.name} in the submission, only {there}")
+        return read_submission(path)
+
+    def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield what was handed in, read when its turn comes; what cannot be read is put aside."""
+        for student in students:
+            self.states[student] = self._state(student)
+            try:
+                yield student, self._content(student)
+            except Unreadable as error:
+                self.unreadable[student] = str(error)
+
+    def keep(self, student: str, result: SubmissionGrade) -> None:
+        """Write what came of a submission, so that it is kept whatever happens next."""
+        graded = self.course.notebook("autograded", self.name, student)
+        before = self.journal.get(student, "penalty")
+        if result.ungraded:
+            self.writer.clear(student)
+            graded.unlink(missing_ok=True)
+            self.journal.note(student, graded=self.states[student], ungraded=result.ungraded)
+            return
+        penalty = self.writer.write(student, result, self._unanswered(result), before)
+        self._keep_files(student, graded.parent)
+        write_whole(graded, result.notebook.encode())
+        self.journal.note(student, graded=self.states[student], ungraded="", penalty=penalty)
+
+    def _unanswered(self, result: SubmissionGrade) -> set[str]:
+        """The answer cells that are as they were released."""
+        cells = nbformat.reads(result.notebook, as_version=4).cells
+        said = {c.metadata.get("nbgrader", {}).get("grade_id", c.get("id")): c.source for c in cells}
+        return {name for name, source in self.lecture.answers.items() if said.get(name, source) == source}
+
+    def _keep_files(self, student: str, target: Path) -> None:
+        """Copy what was handed in beside the notebook: plain files of a sane size, and no links."""
+        left = BESIDE
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.course.folder("submitted", self.name, student).iterdir()):
+            plain = path.is_file() and not path.is_symlink() and path.suffix != ".ipynb"
+            if plain and path.stat().st_size <= left:
+                left -= path.stat().st_size
+                shutil.copyfile(path, target / path.name, follow_symlinks=False)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that there is either the old one or the new one, whole, whatever happens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _hash(path: Path) -> str | None:

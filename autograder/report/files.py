@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment
 
-from autograder.classroom import StudentResult
-from autograder.report.table import points, short
+from autograder.report.table import flags, points, short
+from autograder.results import StudentResult
 
 PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!DOCTYPE html>
@@ -40,6 +41,20 @@ th:first-child { text-align: left; }
 {% endfor %}
 </tbody>
 </table>
+{% if not jailed %}
+<p><strong>Graded without a jail</strong>: what submissions did to this machine or to each other is not known.</p>
+{% endif %}
+{% if common %}
+<h2>Most often</h2>
+<table>
+<thead><tr><th scope="col">mistake</th><th scope="col">exercise</th><th scope="col">students</th></tr></thead>
+<tbody>
+{% for (name, exercise), count in common %}
+<tr><th scope="row">{{ name }}</th><td>{{ short(exercise) }}</td><td>{{ count }}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+{% endif %}
 <h2>What was wrong</h2>
 <dl>
 {% for result in results %}
@@ -56,13 +71,28 @@ th:first-child { text-align: left; }
 {% endif %}
 {% endfor %}
 </dl>
+<h2>To look at</h2>
+<dl>
+{% for result in results %}
+{% set lines = flags(result) + (result.mended | list) + (result.notes | list) %}
+{% if lines %}
+<dt>{{ result.student }}</dt>
+{% for line in lines %}
+<dd>{{ line }}</dd>
+{% endfor %}
+{% endif %}
+{% endfor %}
+</dl>
 </body>
 </html>
 """)
 
 
-def write_files(lecture: str, results: Sequence[StudentResult], folder: Path) -> list[Path]:
-    """Write NN.csv and NN.html into `folder`; returns their paths. Does nothing where nobody handed in."""
+def write_files(lecture: str, results: Sequence[StudentResult], folder: Path, jailed: bool = True) -> list[Path]:
+    """Write NN.csv and NN.html into `folder`; returns their paths. Does nothing where nobody handed in.
+
+    `jailed` says whether submissions ran in a jail; the page tells.
+    """
     if not results:
         return []
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +100,26 @@ def write_files(lecture: str, results: Sequence[StudentResult], folder: Path) ->
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
-            ["student", *(e.exercise for e in results[0].exercises), "total", "not graded", "what was wrong"]
+            [
+                "student",
+                *(e.exercise for e in results[0].exercises),
+                "total",
+                "not graded",
+                "what was wrong",
+                "to look at",
+            ]
         )
         for r in results:
             wrong = " | ".join(f"{short(e.exercise)}: {e.sentence}" for e in r.exercises if e.sentence)
             numbers = [None if value is None else value for value in (*(e.points for e in r.exercises), r.total)]
-            writer.writerow([no_formula(r.student), *numbers, no_formula(r.ungraded), no_formula(wrong)])
-    page.write_text(PAGE.render(lecture=lecture, results=results, short=short, points=points), encoding="utf-8")
+            look = " | ".join((*flags(r), *r.mended, *r.notes))
+            writer.writerow([no_formula(r.student), *numbers, *map(no_formula, (r.ungraded, wrong, look))])
+    common = Counter((e.misconception, e.exercise) for r in results for e in r.exercises if e.misconception)
+    shown = PAGE.render(
+        lecture=lecture, results=results, jailed=jailed, common=common.most_common(), short=short, points=points,
+        flags=flags,
+    )  # fmt: skip
+    page.write_text(shown, encoding="utf-8")
     return [table, page]
 
 

@@ -11,11 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.classroom import ExerciseResult, StudentResult
+from autograder.results import ExerciseResult, StudentResult
 
 
 def class_table(lecture: str, results: Sequence[StudentResult]) -> Group:
-    """Points by student and exercise, then what was wrong, then what is common to many."""
+    """Points by student and exercise; then what was wrong, what somebody should look at, and what is common to many."""
     table = Table(title=f"{lecture}: {len(results)} submissions", title_justify="left")
     table.add_column("student")
     for exercise in results[0].exercises if results else ():
@@ -27,7 +27,7 @@ def class_table(lecture: str, results: Sequence[StudentResult]) -> Group:
     if full:
         table.add_section()
         table.add_row("of", *(points(e.max_points) for e in full.exercises), points(full.max_total))
-    return Group(table, "", *what_was_wrong(results), "", *most_common(results))
+    return Group(table, "", *what_was_wrong(results), "", *to_look_at(results), *most_common(results))
 
 
 def short(exercise: str) -> str:
@@ -51,6 +51,21 @@ def what_was_wrong(results: Sequence[StudentResult]) -> list[Padding]:
             lines.append(Padding(Text(result.student, style="bold"), 0))
         lines += [Padding(Text(line), (0, 0, 0, 2)) for line in lost]
     return lines
+
+
+def to_look_at(results: Sequence[StudentResult]) -> list[Text]:
+    """What a person should look at: answers that are flagged, with the evidence, and what was mended or went wrong."""
+    lines = [f"{r.student}: {line}" for r in results for line in (*flags(r), *r.mended, *r.notes)]
+    return [Text("To look at:", style="bold"), *(Text(f"  {line}") for line in lines), Text()] if lines else []
+
+
+def flags(result: StudentResult) -> list[str]:
+    """The flagged answers of a student that nobody has given points by hand yet, a line each."""
+    return [
+        f"{short(e.exercise)} is flagged ({e.flagged}): it scores 0 until you give points in formgrader."
+        for e in result.exercises
+        if e.flagged and not e.by_hand
+    ]
 
 
 def _named(exercise: ExerciseResult) -> str:
