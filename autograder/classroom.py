@@ -19,13 +19,16 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.course import Course, CourseError
 from autograder.gradebook import GO_ON, Writer, knows
+from autograder.grades import SubmissionGrade
 from autograder.jailed import limits_of
 from autograder.journal import Journal
+from autograder.lecture import Lecture
+from autograder.lecture_files import read_lecture
 from autograder.pool import VERSION, Graders, NoCluster, NoJail, Terms
 from autograder.release import build_release, build_source
 from autograder.sample import make_submission
-from autograder.sanitise import Lecture, Unreadable, read_lecture, read_submission
-from autograder.submission import SubmissionGrade, secret_beside
+from autograder.sanitise import Unreadable, read_submission
+from autograder.secret import secret_beside
 
 BESIDE = 20 << 20  # bytes of all files that are handed in beside the notebook and are kept with what was graded
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import selectinload
 
 from autograder.course import Course, CourseError
-from autograder.submission import SubmissionGrade
+from autograder.grades import SubmissionGrade
 
 PATIENCE = 60.0  # seconds that another program may keep the gradebook locked
 

@@ -17,7 +17,8 @@ from traitlets import Bool, Float, Integer, default
 from traitlets.config import Config
 
 from autograder.jail import MB, Jail, Limits
-from autograder.sanitise import read_lecture, read_submission
+from autograder.lecture_files import read_lecture
+from autograder.sanitise import read_submission
 from autograder.submission import ExerciseGrade, SubmissionGrade, grade, secret_beside
 from edf_course.handin import bundle, bundle_without_verdict
 

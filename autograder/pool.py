@@ -29,9 +29,9 @@ from multiprocessing import connection, forkserver, get_context, parent_process,
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autograder.grades import SubmissionGrade
     from autograder.jail import Jail, Limits
-    from autograder.sanitise import Lecture
-    from autograder.submission import SubmissionGrade
+    from autograder.lecture import Lecture
 
 VERSION = version("edf-autograder")
 AHEAD = 2  # jobs for each worker that are handed out at a time: it never waits for the next one
@@ -268,6 +268,6 @@ class Graders:
 
 
 def _ungraded(why: str, terms: Terms) -> SubmissionGrade:
-    from autograder.submission import SubmissionGrade
+    from autograder.grades import SubmissionGrade
 
     return SubmissionGrade((), why, jail="bubblewrap" if terms.jailed else "none")

@@ -18,10 +18,7 @@ from typing import Any
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.course import CourseError
-from autograder.nbgrader_plugin import SKIP
-from autograder.release import exercise_of
-from edf_course.exercises import statement
+from autograder.lecture import HandIn, Lecture
 
 MAX_BYTES = 32 << 20
 MAX_CELLS = 2000
@@ -32,71 +29,6 @@ Json = dict[str, Any]
 
 class Unreadable(Exception):
     """A submission that cannot be graded; the message is the reason."""
-
-
-@dataclass(frozen=True)
-class HandIn:
-    """A graded cell of the lecture: the exercise, the name that it hands in, its source and what it is worth."""
-
-    grade_id: str
-    exercise: str
-    name: str
-    source: str
-    points: float
-
-
-@dataclass(frozen=True)
-class Lecture:
-    """What the instructor has of a lecture: all that grading needs, as plain data.
-
-    answers: by grade_id, the answer cells as they were released. locked: the grade_ids of the other cells that nobody
-    may change (checks). skipped: the sources of the cells that are not needed for grading.
-    """
-
-    name: str
-    hand_ins: tuple[HandIn, ...]
-    answers: Mapping[str, str]
-    locked: Mapping[str, str]
-    skipped: frozenset[str]
-    order: tuple[str, ...]
-
-
-def read_lecture(name: str, source: Path, release: Path) -> Lecture:
-    """Read a lecture from the notebooks that the instructor has: its source, and what was released.
-
-    Raises: CourseError for a graded cell with tests of its own, which only nbgrader's own Execute can run.
-    """
-    cells = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
-    released = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in nbformat.read(release, as_version=4).cells}
-    hand_ins, answers, locked, order = [], {}, {}, []
-    for cell in cells:
-        mark = cell.metadata.get("nbgrader", {})
-        grade_id = mark.get("grade_id")
-        if not grade_id:
-            continue
-        order.append(grade_id)
-        exercise = exercise_of(cell.source)
-        if mark.solution:
-            answers[grade_id] = released[grade_id].source
-        elif exercise is not None and mark.grade:
-            points = float(statement(exercise).points)
-            hand_ins.append(HandIn(grade_id, exercise, _handed(cell.source), cell.source, points))
-        elif mark.grade and mark.get("points"):
-            raise CourseError(
-                f"{name}: {grade_id} is worth points, but is no hand_in: grade it with nbgrader's Execute."
-            )
-        else:
-            locked[grade_id] = cell.source
-    skipped = frozenset(c.source.strip() for c in cells if SKIP in c.metadata.get("tags", []))
-    return Lecture(name, tuple(hand_ins), answers, locked, skipped, tuple(order))
-
-
-def _handed(source: str) -> str:
-    """The name that a hand-in cell hands in: "Sigmoid" of `hand_in("edf.sigmoid", Sigmoid)`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hand_in":
-            return ast.unparse(node.args[1])
-    raise ValueError("no hand_in(exercise, answer) in a graded cell")
 
 
 @dataclass(frozen=True)

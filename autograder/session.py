@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.jail import Inmate, Jail
-from autograder.sanitise import HandIn, Step
+from autograder.lecture import HandIn
+from autograder.sanitise import Step
 from autograder.wire import Gone, Late, Message, WireError, printable, probe_message, read_answer
 from edf_course.exercises import statement
 from edf_course.exercises.probes import Answer, Failure, Probe

@@ -11,58 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 
 from autograder.exercises import exercise
+from autograder.grades import ExerciseGrade, SubmissionGrade
 from autograder.jail import Jail, JailError
 from autograder.judge import ask, decide, draw_cases, flag
-from autograder.sanitise import HandIn, Lecture, Sanitised, Unreadable, as_notebook, defined_names, sanitise
+from autograder.lecture import HandIn, Lecture
+from autograder.sanitise import Sanitised, Unreadable, as_notebook, defined_names, sanitise
+from autograder.secret import secret_beside
 from autograder.session import Respond, Session, run
 from autograder.sources import SourceReader
 from autograder.verdict import Verdict
-
-SECRET_BYTES = 32
-
-
-@dataclass(frozen=True)
-class ExerciseGrade:
-    """What an exercise got: the verdict, or the reason why there is none (then `points` is 0)."""
-
-    exercise: str
-    grade_id: str
-    points: float
-    max_points: float
-    verdict: Verdict | None = None
-    reason: str = ""
-    restored: bool = False
-
-
-@dataclass(frozen=True)
-class SubmissionGrade:
-    """What came of a submission.
-
-    ungraded: why nothing could be graded, "" where it could. mended, notes: for the instructor. jail: where it ran,
-    "bubblewrap" or "none". notebook: what was run with its outputs, in JSON.
-    """
-
-    exercises: tuple[ExerciseGrade, ...]
-    ungraded: str = ""
-    mended: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    jail: str = "bubblewrap"
-    seconds: float = 0.0
-    notebook: str = ""
-
-    @property
-    def points(self) -> float:
-        """The sum over the exercises."""
-        return sum(e.points for e in self.exercises)
 
 
 def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail) -> SubmissionGrade:
@@ -135,25 +97,6 @@ def _grade(hand_in: HandIn, session: Session, clean: Sanitised) -> ExerciseGrade
         return ExerciseGrade(hand_in.exercise, hand_in.grade_id, 0.0, hand_in.points, None, reason, restored)
     points = float(verdict.points)
     return ExerciseGrade(hand_in.exercise, hand_in.grade_id, points, hand_in.points, verdict, "", restored)
-
-
-def secret_beside(gradebook: Path) -> bytes:
-    """The secret behind the probes, from the file beside the gradebook; made where there is none.
-
-    Only its owner can read the file. With another secret the same submission is asked other questions.
-    """
-    path = gradebook.with_suffix(".secret")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        found = path.read_bytes()
-        if len(found) != SECRET_BYTES:
-            raise ValueError(f"{path} is no secret of {SECRET_BYTES} bytes: restore it, or remove it.") from None
-        return found
-    made = secrets.token_bytes(SECRET_BYTES)
-    with open(descriptor, "wb") as file:
-        file.write(made)
-    return made
 
 
 __all__ = ["ExerciseGrade", "JailError", "SubmissionGrade", "grade", "secret_beside", "seed_for"]

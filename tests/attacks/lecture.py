@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.jail import MB, Limits
-from autograder.sanitise import HandIn, Lecture
+from autograder.lecture import HandIn, Lecture
 
 SECRET = b"a secret of the tests' own, 32 B"
 LIMITS = Limits(notebook_seconds=15, cell_seconds=1.5, probe_seconds=1, grace_seconds=1, memory=1024 * MB)

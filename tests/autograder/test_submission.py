@@ -14,9 +14,11 @@ import pytest
 
 from autograder.course import Course, CourseError
 from autograder.jail import Jail, JailError, Limits
+from autograder.lecture import Lecture
+from autograder.lecture_files import read_lecture
 from autograder.release import build_release, build_source
 from autograder.sample import make_submission
-from autograder.sanitise import Lecture, Unreadable, read_lecture, sanitise
+from autograder.sanitise import Unreadable, sanitise
 from autograder.sources import SourceReader
 from autograder.submission import grade, secret_beside, seed_for
 from edf_course.exercises import LECTURES, statement

@@ -19,7 +19,8 @@ from autograder.course import Course, merged
 from autograder.jail import Jail
 from autograder.release import build_release, build_source
 from autograder.sample import make_submission
-from autograder.sanitise import Lecture, read_lecture
+from autograder.lecture import Lecture
+from autograder.lecture_files import read_lecture
 from autograder.submission import grade
 from tests.autograder.mini import REPOSITORY, make_course, make_gradebook
 from tests.benchmarks.table import Row
