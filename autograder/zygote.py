@@ -7,10 +7,12 @@ its own, in which there is nobody else, nothing can be gained any more, and one 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -21,6 +23,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAP_AMBIENT = 24, 38, 22, 47
 PR_CAP_AMBIENT_CLEAR_ALL, SECCOMP_MODE_FILTER = 4, 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
+WATCH_SECONDS = 0.1
 
 
 class Withheld:
@@ -71,18 +74,31 @@ def _supervise(
         libc = ctypes.CDLL(None, use_errno=True)
         if jailed:
             _must(libc.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC), "unshare")
+        processes = os.open("/proc", os.O_RDONLY) if jailed else -1  # for the child hides it from both
         child = os.fork()
         if child == 0:
             _be_the_child(control, end, shell, libc, jailed, limits, filter_)
         end.close()
         handles = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
         socket.send_fds(control, [f"started {child}".encode()], handles)
+        if jailed and handles:
+            _watch(child, handles[0], processes, limits["RLIMIT_NPROC"])
         _, status = os.waitpid(child, 0)
         control.send(f"ended {os.waitstatus_to_exitcode(status)}".encode())
     except (OSError, NotJailed) as error:
         control.send(f"failed {error}".encode()[:200])
     finally:
         os._exit(0)
+
+
+def _watch(child: int, handle: int, processes: int, most: int) -> None:
+    """Wait until the child ends, and end it where it has too many threads: RLIMIT_NPROC does not hold for root."""
+    while not select.select([handle], [], [], WATCH_SECONDS)[0]:
+        with contextlib.suppress(FileNotFoundError):
+            tasks = os.open(f"{child}/task", os.O_RDONLY, dir_fd=processes)
+            if os.fstat(tasks).st_nlink > most + 2:  # a link from itself, from above, and from each thread
+                os.kill(child, signal.SIGKILL)
+            os.close(tasks)
 
 
 def _be_the_child(
