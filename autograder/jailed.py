@@ -6,7 +6,6 @@ with, so its gradebook, formgrader and feedback pages work as ever. One warm jai
 
 from __future__ import annotations
 
-import atexit
 import json
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,15 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Bool, Float, Integer, default
 from traitlets.config import Config
 
-from autograder.jail import MB, Jail, Limits
+from autograder.grades import ExerciseGrade, SubmissionGrade
+from autograder.jail import MB, Limits
 from autograder.lecture_files import read_lecture
+from autograder.pool import Terms, grade_here
 from autograder.sanitise import read_submission
-from autograder.submission import ExerciseGrade, SubmissionGrade, grade, secret_beside
+from autograder.secret import secret_beside
 from edf_course.handin import bundle, bundle_without_verdict
 
 KB = 1000
-_warm: dict[tuple[Limits, bool], Jail] = {}
 
 
 class NotGradedError(Exception):
@@ -33,7 +33,7 @@ class NotGradedError(Exception):
 class GradeInJail(NbGraderPreprocessor):
     """Runs a submission in the jail, and writes verdicts and outputs into the notebook that nbgrader grades.
 
-    Raises: NotGradedError with the reason; JailError where this machine has no jail.
+    Raises: NotGradedError with the reason; NoJail where this machine has none.
     """
 
     jailed = Bool(True, help="Whether there is a jail; without one a submission can do all that you can.").tag(
@@ -68,12 +68,13 @@ class GradeInJail(NbGraderPreprocessor):
             folder = directory.format_path(getattr(directory, f"{step}_directory"), student, names["assignment"])
             return Path(folder) / f"{lecture}.ipynb"
 
-        result = grade(
-            read_submission(notebook("submitted", names["student"])),
+        terms = Terms(
             read_lecture(lecture, notebook("source"), notebook("release")),
             secret_beside(self._gradebook(names["db_url"], notebook("source"))),
-            warm_jail(self.limits(), self.jailed),
+            self.limits(),
+            self.jailed,
         )
+        result = grade_here(read_submission(notebook("submitted", names["student"])), terms)
         if result.ungraded:
             raise NotGradedError(result.ungraded)
         for line in (*result.mended, *result.notes):
@@ -99,19 +100,6 @@ def limits_of(config: Config) -> Limits:
     """What a submission may take by an nbgrader configuration: as GradeInJail would have it."""
     limits: Limits = GradeInJail(config=config).limits()
     return limits
-
-
-def warm_jail(limits: Limits, jailed: bool) -> Jail:
-    """The jail of this process with these limits; started when it is asked for first, and anew where it has ended."""
-    key = (limits, jailed)
-    if key in _warm and not _warm[key].is_open:
-        _warm.pop(key).close()
-    if key not in _warm:
-        jail = Jail(limits, jailed=jailed)
-        jail.start()
-        atexit.register(jail.close)
-        _warm[key] = jail
-    return _warm[key]
 
 
 def fill(nb: NotebookNode, result: SubmissionGrade) -> None:
