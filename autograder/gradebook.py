@@ -136,7 +136,7 @@ class Writer:
         by_cell = {e.grade_id: e for e in graded.exercises}
         for grade in notebook.grades:
             exercise = by_cell.get(grade.cell.name)
-            points = exercise.points if exercise else None
+            points = exercise.points if exercise else None if grade.cell.max_score else 0.0
             look = points is None or bool(exercise and exercise.verdict and exercise.verdict.flagged)
             grade.auto_score = points
             # of what people have given points for, they shall see that it was graded again

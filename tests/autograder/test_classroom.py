@@ -14,13 +14,16 @@ from click.testing import CliRunner
 from nbgrader.api import Gradebook
 from rich.console import Console
 
-from autograder import classroom
-from autograder.classroom import ExerciseResult, StudentResult
-from autograder.cli import grade as grade_command
+from autograder import classroom, feedback
+from autograder.classroom import News
 from autograder.course import Course, CourseError
+from autograder.grading import grade as grade_command
+from autograder.jailed import limits_of
+from autograder.pool import Graders, LocalExecutor
 from autograder.release import ReleaseError
 from autograder.report.files import no_formula, write_files
 from autograder.report.table import class_table
+from autograder.results import ExerciseResult, StudentResult, results
 from autograder.sample import make_submission, read_source
 from edf_course import exercises
 from edf_course.exercises import statement
@@ -91,8 +94,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Ite
             path.parent.mkdir(parents=True)
             path.write_text('{"nbformat": 3}' if student == "no_cells" else "")
         students = course.students(MINI)
-        classroom.grade(course, MINI, students)
-        yield course, {r.student: r for r in classroom.results(course, MINI, students)}
+        limits = limits_of(course.config)
+        graders = Graders(lambda: LocalExecutor(2, limits), 2)
+        assert sorted(classroom.grade(course, MINI, students, graders)) == students
+        pages = graders.each(feedback.write_page, feedback.due(course, MINI, students), (course.root, MINI))
+        assert not any(fault for _, fault in pages)
+        graders.close()
+        yield course, {r.student: r for r in results(course, MINI, students)}
 
 
 def _tag_everything(course: Course, student: str) -> None:
@@ -159,8 +167,8 @@ def test_each_gets_what_the_work_deserves(
     [
         ("cut", "no notebook: Unterminated string"),
         ("renamed", f"there is no {MINI}.ipynb in the submission, only answers.ipynb"),
-        ("empty_file", "the file is no notebook: Expecting value"),
-        ("no_cells", "no list of cells"),
+        ("empty_file", "the file is empty"),
+        ("no_cells", "the file is no notebook that can be read"),
     ],
 )
 def test_what_cannot_be_graded_says_why(graded: tuple[Course, Any], student: str, why: str) -> None:
@@ -216,11 +224,12 @@ def _points_by_hand(course: Course, student: str, points: float) -> None:
 
 def _grade(course: Course, students: list[str], force: bool = False) -> dict[str, bool]:
     """Grade, and return who was graded anew."""
-    anew = {}
-    classroom.grade(
-        course, MINI, students, force, lambda student, ungraded, seconds: anew.update({student: seconds > 0})
-    )
-    return anew
+    news: list[News] = []
+    graders = Graders(lambda: LocalExecutor(1, limits_of(course.config)), 1)
+    anew = classroom.grade(course, MINI, students, graders, force=force, tell=news.append)
+    graders.close()
+    assert sorted(n.student for n in news if n.anew) == sorted(anew)
+    return {n.student: n.anew for n in news}
 
 
 def test_only_what_changed_is_graded_again_and_points_by_hand_stay(graded: tuple[Course, Any]) -> None:
@@ -232,7 +241,7 @@ def test_only_what_changed_is_graded_again_and_points_by_hand_stay(graded: tuple
     submission.write_text(submission.read_text(encoding="utf-8").replace("my own", "my very own"), encoding="utf-8")
     assert _grade(course, students) == {"no_python": False, "trained": True, "cut": False}
     assert _grade(course, ["no_python"], force=True) == {"no_python": True}
-    (result,) = classroom.results(course, MINI, ["no_python"])
+    (result,) = results(course, MINI, ["no_python"])
     assert result.exercises[0].points == 3.0
     assert result.total == 3.0 + GATE
 
@@ -243,7 +252,7 @@ def test_a_lost_gradebook_lets_everybody_be_graded_again(graded: tuple[Course, A
     path.write_bytes(new_gradebook.read_bytes())
     classroom.prepare(course, MINI)
     assert _grade(course, ["untouched"]) == {"untouched": True}
-    (result,) = classroom.results(course, MINI, ["untouched"])
+    (result,) = results(course, MINI, ["untouched"])
     assert result.max_total == ALL
 
 
@@ -391,5 +400,5 @@ def test_grade_prints_a_table_and_names_its_files(mini_course: Course, monkeypat
     folder = _folder(mini_course, ada="{}")
     code, said = _run(mini_course.root, "--students", str(folder), patch=monkeypatch)
     assert code == 0
-    assert "not graded: the file is no notebook of format 4" in said
+    assert "not graded: the file is no notebook: it has no list of cells" in said
     assert (mini_course.reports / f"{MINI}.csv").is_file()

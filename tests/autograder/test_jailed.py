@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import nbformat
 import pytest
 from nbgrader.converters import Autograde
@@ -50,31 +48,9 @@ def test_points_verdicts_and_outputs_are_where_nbgrader_looks_for_them(course: C
     assert graded.cells[1].outputs[0].ename == "TimeUp"
 
 
-def test_a_class_is_graded_in_the_jail(course: Course) -> None:
-    reasons: dict[str, str] = {}
-    classroom.grade(course, MINI, ["anna"], done=lambda student, why, seconds: reasons.update({student: why}))
-    assert reasons == {"anna": ""}
-    (result,) = classroom.results(course, MINI, ["anna"])
-    assert [e.points for e in result.exercises] == [6, 0]
-    page = course.notebook("feedback", MINI, "anna").read_text(encoding="utf-8")
-    assert "6 of 6 points" in page
-
-
 def test_the_secret_lies_beside_the_gradebook(course: Course) -> None:
-    classroom.grade(course, MINI, ["anna"])
+    Autograde(coursedir=course.directory(assignment_id=MINI, student_id="anna"), config=course.config).start()
     assert len((course.root / "workspace" / "course" / "gradebook.secret").read_bytes()) == 32
-
-
-def test_without_a_jail_nothing_is_graded_and_the_reason_is_said(
-    course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("autograder.jailed._warm", {})
-    monkeypatch.setattr("autograder.jail.shutil.which", lambda name: None)
-    reasons: dict[str, str] = {}
-    classroom.grade(course, MINI, ["anna"], done=lambda student, why, seconds: reasons.update({student: why}))
-    assert "bubblewrap is not here" in reasons["anna"]
-    classroom.grade(course, MINI, ["anna"], True, lambda student, why, seconds: reasons.update({student: why}), False)
-    assert reasons["anna"] == ""
 
 
 @pytest.mark.parametrize(
