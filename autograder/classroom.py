@@ -202,6 +202,9 @@ class _Room:
         """Write what came of a submission, so that it is kept whatever happens next."""
         graded = self.course.notebook("autograded", self.name, student)
         before = self.journal.get(student, "penalty")
+        if result.again:
+            self.journal.note(student, graded="", ungraded=result.ungraded)
+            return
         if result.ungraded:
             self.writer.clear(student)
             graded.unlink(missing_ok=True)

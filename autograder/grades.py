@@ -24,8 +24,9 @@ class ExerciseGrade:
 class SubmissionGrade:
     """What came of a submission.
 
-    ungraded: why nothing could be graded, "" where it could. mended, notes: for the instructor. jail: where it ran,
-    "bubblewrap" or "none". notebook: what was run with its outputs, in JSON.
+    ungraded: why nothing could be graded, "" where it could. again: that was no fault of the submission, so the next
+    run grades it again. mended, notes: for the instructor. jail: where it ran, "bubblewrap" or "none". notebook: what was
+    run with its outputs, in JSON.
     """
 
     exercises: tuple[ExerciseGrade, ...]
@@ -35,6 +36,7 @@ class SubmissionGrade:
     jail: str = "bubblewrap"
     seconds: float = 0.0
     notebook: str = ""
+    again: bool = False
 
     @property
     def points(self) -> float:

@@ -270,4 +270,4 @@ class Graders:
 def _ungraded(why: str, terms: Terms) -> SubmissionGrade:
     from autograder.grades import SubmissionGrade
 
-    return SubmissionGrade((), why, jail="bubblewrap" if terms.jailed else "none")
+    return SubmissionGrade((), why, jail="bubblewrap" if terms.jailed else "none", again=True)

@@ -45,7 +45,7 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail) -> Submis
         raise
     except Exception as error:  # a fault of ours: this one is looked at by a human, the next one is graded
         why = f"the grader itself failed: {type(error).__name__}: {error}"
-        return SubmissionGrade((), why, tuple(clean.mended), jail=where, seconds=time.monotonic() - start)
+        return SubmissionGrade((), why, tuple(clean.mended), jail=where, seconds=time.monotonic() - start, again=True)
     grades = tuple(_grade(h, session, clean) for h in lecture.hand_ins)
     notebook = nbformat.writes(as_notebook(clean.steps, session.outputs))
     return SubmissionGrade(
