@@ -25,8 +25,8 @@ class SubmissionGrade:
     """What came of a submission.
 
     ungraded: why nothing could be graded, "" where it could. again: that was no fault of the submission, so the next
-    run grades it again. mended, notes: for the instructor. jail: where it ran, "bubblewrap" or "none". notebook: what was
-    run with its outputs, in JSON.
+    run grades it again. mended, notes: for the instructor. jail: where it ran, "bubblewrap" or "none". notebook: what
+    was run with its outputs, in JSON.
     """
 
     exercises: tuple[ExerciseGrade, ...]
