@@ -16,6 +16,7 @@ import numpy as np
 from autograder.exercise import Exercise
 from autograder.exercises import exercise
 from autograder.provenance import Finding, inspect_answer
+from autograder.smallest import with_cell
 from autograder.verdict import Aspect, Evidence, Verdict
 from edf_course.exercises.answering import answer
 from edf_course.exercises.marking import Case, Comparison, mark
@@ -34,8 +35,13 @@ def judge(exercise_id: str, thing: Any, seed: int | None = None) -> Verdict:
     """
     asked = exercise(exercise_id)
     cases = draw_cases(asked, seed_of(exercise_id) if seed is None else seed)
-    answers = ask(lambda probe: answer(asked.statement.kind, thing, probe, SECONDS_PER_PROBE), cases)
+
+    def respond(probe: Probe) -> Answer:
+        return answer(asked.statement.kind, thing, probe, SECONDS_PER_PROBE)
+
+    answers = ask(respond, cases)
     verdict, comparisons, noticed = decide(asked, cases, answers)
+    verdict = with_cell(asked, verdict, cases, answers, respond, asked.statement.name)
     finding = inspect_answer(thing, comparisons, noticed, numerical=asked.is_numerical, allowed=asked.allowed)
     return verdict if finding is None or verdict.points == 0 else flag(verdict, finding)
 
@@ -119,5 +125,5 @@ def flag(verdict: Verdict, finding: Finding) -> Verdict:
     aspects = {n: replace(a, points=0, passed=False, sentence=sentence) for n, a in verdict.aspects.items()}
     return replace(
         verdict, points=0, passed=False, misconception=finding.misconception, sentence=sentence, aspects=aspects,
-        flagged=finding.evidence, remark=None,
+        flagged=finding.evidence, remark=None, to_paste="",
     )  # fmt: skip

@@ -23,6 +23,7 @@ from autograder.lecture import HandIn, Lecture
 from autograder.sanitise import Sanitised, Unreadable, as_notebook, defined_names, sanitise
 from autograder.secret import secret_beside
 from autograder.session import Respond, Session, run
+from autograder.smallest import with_cell
 from autograder.sources import SourceReader
 from autograder.verdict import Verdict
 
@@ -67,6 +68,7 @@ class _Bench:
         answers = ask(respond, cases)
         try:
             verdict, comparisons, noticed = decide(asked, cases, answers)
+            verdict = with_cell(asked, verdict, cases, answers, respond, hand_in.name)
             if verdict.points == 0:
                 return verdict
             before = self.clean.steps[: self._place(hand_in)]

@@ -35,7 +35,7 @@ class Verdict:
 
     points, max_points: of this exercise. passed: all points. misconception: an id, or None where nothing explains the
     numbers. sentence: what the student reads. aspects: by name. remark: said even of a right answer. flagged: why a
-    human should look at it, or None.
+    human should look at it, or None. to_paste: a cell that shows the mistake on the smallest inputs found, or "".
     """
 
     exercise: str
@@ -48,6 +48,7 @@ class Verdict:
     evidence: Evidence | None = None
     remark: str | None = None
     flagged: str | None = field(default=None)
+    to_paste: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as plain data, without the arrays."""
@@ -60,5 +61,6 @@ class Verdict:
             "sentence": self.sentence,
             "remark": self.remark,
             "flagged": self.flagged,
+            "to_paste": self.to_paste,
             "aspects": {name: asdict(aspect) for name, aspect in self.aspects.items()},
         }
