@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+
+from edf_course.cgp import ComputationalGraphPrimer
 
 DAG_EXPRESSIONS = ["xx=xa^2", "xy=ab*xx+ac*xa", "xz=bc*xx+xy", "xw=cd*xx+xz^3"]
 TRUTH = {"ab": 1.0, "bc": 2.0, "cd": 3.0, "ac": 4.0}
@@ -69,3 +71,32 @@ def numbers(bias: Any) -> list[float]:
 
 def lines(text: str, start: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(start)]
+
+
+Make = Callable[..., ComputationalGraphPrimer]
+
+
+def one_neuron(make: Make = ComputationalGraphPrimer, **options: Any) -> tuple[ComputationalGraphPrimer, Any]:
+    """The lecture's neuron, parsed, and its data."""
+    seed(7)
+    cgp = make(**{**ONE_NEURON, **options})
+    cgp.parse_expressions()
+    return cgp, cgp.gen_training_data()
+
+
+def multi_neuron(make: Make = ComputationalGraphPrimer, **options: Any) -> tuple[ComputationalGraphPrimer, Any]:
+    """The lecture's network of three neurons, parsed, and its data."""
+    seed(7)
+    cgp = make(**{**MULTI_NEURON, **options})
+    cgp.parse_multi_layer_expressions()
+    return cgp, cgp.gen_training_data()
+
+
+def dag_primer(**options: Any) -> ComputationalGraphPrimer:
+    """The lecture's DAG, parsed, with the samples that its ground truth gives."""
+    seed(7)
+    given = {"expressions": DAG_EXPRESSIONS, "output_vars": ["xw"], "dataset_size": 200, **options}
+    cgp = ComputationalGraphPrimer(**given)
+    cgp.parse_general_dag_expressions()
+    cgp.gen_gt_dataset(vals_for_learnable_params=TRUTH)
+    return cgp
