@@ -57,7 +57,7 @@ def batches_with_replacement(
     Without `n_batches` it is as many as `batches` yields. N such draws from N examples leave about 1/e, 37 %, unseen:
     so random draws make no epoch.
     Raises: ValueError where the batch size is below 1, there is nothing to draw from, or x and y differ in length.
-    Source: Kak, slide 54 (there random draws are said to make epochs superfluous: ERRATA E33).
+    Source: Kak, slide 54 (there random draws are said to make epochs superfluous).
     """
     _check_pairs(x, y)
     if batch_size < 1 or len(x) == 0:

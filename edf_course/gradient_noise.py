@@ -2,8 +2,8 @@
 
 Each example has its own gradient; stochastic gradient descent steps by the mean over a random batch of B of them. That
 mean is right on average, and off by a random error whose mean square falls as 1/B. The noise is what may carry SGD out
-of a shallow valley, and what keeps it from settling in a good one (ERRATA E07, E08).
-Source: Kak, slides 21-25 ("chaos" of the path), 54 (random draws); notes on EDF's core, section 4.
+of a shallow valley, and what keeps it from settling in a good one.
+Source: Kak, slides 3, 21-25 ("chaos" of the path), 54 (random draws); notes on EDF's core, section 4.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def noise_scale(gradients: Any) -> float:
 
     Far below it steps go mostly astray, and twice the batch is worth nearly twice the steps; far above it more examples
     hardly change the step. It grows as training comes near a minimum, where the mean gradient vanishes but the
-    examples' own do not: so SGD with a constant rate hovers there (ERRATA E08).
+    examples' own do not: so SGD with a constant rate hovers there.
     Shapes: gradients (N, n), a row for each example.
     Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training" (the simple noise scale).
     """

@@ -10,9 +10,9 @@ other sign):
     Levenberg-Marquardt    (JᵀJ + λI) s = Jᵀε
 
 Source: Kak, slides 10-20. Where we differ: the slides' Eq. (8), (10) lost the transpose of Eq. (7), without which the
-product does not exist unless there are as many predictions as parameters (ERRATA E01); a prediction is a real number,
-not a rounded label, whose derivative would be 0 (E02); with m outputs J has B·m rows (E04); Levenberg-Marquardt solves
-a damped system, it does not invert JᵀJ (E09).
+product does not exist unless there are as many predictions as parameters; a prediction is a real number,
+not a rounded label, whose derivative would be 0 (slides 10-12); with m outputs J has B·m rows, not B (slide 18);
+Levenberg-Marquardt solves a damped system, it does not invert JᵀJ (slide 20).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def prediction_error(f: Predictor, x: Any, y: Any, p: Any) -> np.ndarray:
     """Return ε = y - f(x, p) as one vector, the first example's outputs first.
 
     Shapes: y and f(x, p) (B,) or (B, m), both the same -> (B·m,).
-    Raises: ValueError where they differ ((B, 1) less (B,) would be a (B, B) table: ERRATA E66), or where a prediction
+    Raises: ValueError where they differ ((B, 1) less (B,) would be a (B, B) table), or where a prediction
     is NaN or infinite.
     Source: Kak, slide 16.
     """
@@ -51,7 +51,7 @@ def predictor_jacobian(f: Predictor, x: Any, p: Any) -> np.ndarray:
     """Return J[r, j] = d f(x, p)[r] / d p[j] by central differences: 2n calls of f, each on the whole batch.
 
     Shapes: p (n,), f(x, p) (B,) or (B, m) -> (B·m, n): a row for each example and output, a column for each parameter.
-    Source: Kak, Eq. (9) and slide 18; rows with several outputs: ERRATA E04.
+    Source: Kak, Eq. (9) and slide 18 (there with one output: a row for each example).
     """
     return jacobian(lambda q: f(x, q), _parameters(p))
 
@@ -70,7 +70,7 @@ def gradient_step(J: Any, error: Any, learning_rate: float) -> np.ndarray:
     """Return the step of gradient descent, +2α Jᵀε, to be added to the parameters.
 
     Shapes: J (R, n), error (R,) -> (n,).
-    Source: Kak, Eq. (8), with the transpose that it lost (ERRATA E01).
+    Source: Kak, Eq. (8), with the transpose that it lost.
     """
     return -learning_rate * loss_gradient(J, error)
 
@@ -80,7 +80,7 @@ def per_example_gradients(J: Any, error: Any, outputs: int = 1) -> np.ndarray:
 
     Shapes: J (B·outputs, n), error (B·outputs,) -> (B, n).
     Raises: ValueError where the rows are no multiple of `outputs`.
-    Source: notes on EDF's core, section 4 (the average over the examples); ERRATA E44.
+    Source: notes on EDF's core, section 4 (the average over the examples).
     """
     J, error = _system(J, error)
     if outputs < 1 or len(J) % outputs:
@@ -95,7 +95,7 @@ def gauss_newton_step(J: Any, error: Any) -> np.ndarray:
     more parameters than rows, many steps do equally well; this is the shortest, to which Levenberg-Marquardt's tend as
     λ -> 0.
     Shapes: J (R, n), error (R,) -> (n,).
-    Source: Kak, slide 20 ("GN jumps"); ERRATA E09.
+    Source: Kak, slide 20 ("GN jumps").
     """
     J, error = _system(J, error)
     return np.linalg.lstsq(J, error)[0]
@@ -108,7 +108,7 @@ def levenberg_marquardt_step(J: Any, error: Any, damping: float) -> np.ndarray:
     min |ε - Js|² + λ|s|², that is as least squares with √λ I below J and zeros below ε.
     Shapes: J (R, n), error (R,) -> (n,).
     Raises: ValueError for a negative damping.
-    Source: Kak, slide 20, where JᵀJ is said to be inverted; ERRATA E09.
+    Source: Kak, slide 20, where JᵀJ is said to be inverted.
     """
     J, error = _system(J, error)
     if not damping >= 0:

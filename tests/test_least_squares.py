@@ -169,7 +169,7 @@ def test_a_refused_step_raises_the_damping(noisy_decay):
 
 
 def test_the_lectures_graph_gives_back_what_its_data_determine():
-    """ab and bc occur only as a sum (ERRATA E20): the sum is found, each alone is not."""
+    """ab and bc occur only as a sum: the sum is found, each alone is not."""
 
     def dag(x, p):
         ab, ac, bc, cd = p

@@ -204,7 +204,6 @@ def path(rule, gradients, **options):
 
 
 def test_the_minus_of_eq_33_climbs():
-    """ERRATA E70."""
     p = {"p": 1.0}
     optimizer = Momentum(p, lr=0.1, momentum=0.5, minus_of_eq_33=True)
     for _ in range(20):
@@ -214,13 +213,13 @@ def test_the_minus_of_eq_33_climbs():
 
 
 def test_equal_gradients_make_steps_that_grow_linearly():
-    """ERRATA E71, with a momentum of 1."""
+    """With a momentum of 1 there is no friction; slide 111 says they grow exponentially."""
     places = [path(Momentum, [1.0] * n, lr=1.0, momentum=1.0) for n in range(1, 8)]
     assert np.diff([0.0, *places]).tolist() == [-1, -2, -3, -4, -5, -6, -7]
 
 
 def test_adagrad_without_root_steps_the_less_the_larger_the_gradient():
-    """ERRATA E73: with root both steps are lr."""
+    """With root both steps are lr."""
     assert path(AdaGrad, [10.0], lr=0.1, take_root=False) == pytest.approx(-0.01)
     assert path(AdaGrad, [0.1], lr=0.1, take_root=False) == pytest.approx(-1.0)
     assert path(AdaGrad, [10.0], lr=0.1) == pytest.approx(-0.1)
@@ -229,7 +228,7 @@ def test_adagrad_without_root_steps_the_less_the_larger_the_gradient():
 
 
 def test_where_eps_stands_matters_for_small_gradients():
-    """ERRATA E76: 10 gradients of 1e-5."""
+    """10 gradients of 1e-5."""
     small = [1e-5] * 10
     assert path(Adam, small, lr=1e-3) == pytest.approx(-0.00999, abs=1e-5)
     assert path(Adam, small, lr=1e-3, eps_inside_root=True) == pytest.approx(-0.000995, abs=1e-6)
@@ -238,7 +237,7 @@ def test_where_eps_stands_matters_for_small_gradients():
 
 
 def test_a_plain_mean_forgets_nothing():
-    """ERRATA E75: 1000 gradients of 1, then 50 of 0.01."""
+    """1000 gradients of 1, then 50 of 0.01: an average that decays would be near 0.005."""
     gradients = [1.0] * 1000 + [0.01] * 50
     plain = {"p": 0.0}
     optimizer = RMSProp(plain, alpha=0.9, plain_mean=True)
@@ -248,7 +247,7 @@ def test_a_plain_mean_forgets_nothing():
 
 
 def test_without_bias_correction_the_first_step_is_too_large():
-    """ERRATA E78: 3.16 lr."""
+    """3.16 lr."""
     assert path(Adam, [1.0], lr=1.0, bias_correction=False) == pytest.approx(-0.1 / np.sqrt(0.001), rel=1e-6)
     assert path(Adam, [1.0], lr=1.0) == pytest.approx(-1.0)
 

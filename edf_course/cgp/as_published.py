@@ -22,8 +22,8 @@ Array = np.ndarray
 def one_neuron_step(x: Array, errors: Array, slopes: Array) -> tuple[Array, float]:
     """Return what is added, times the learning rate, to the weights (n,) and to the bias.
 
-    Wrong: the weights go *up* the loss (half its gradient is added, not subtracted: E27, E29); the bias takes a product
-    of means for the mean of a product (E30).
+    Wrong: the weights go *up* the loss (half its gradient is added, not subtracted); the bias takes a product of means
+    for the mean of a product.
     Shapes: x (B, n), errors and slopes (B,).
     Source: Kak, slide 59.
     """
@@ -34,8 +34,8 @@ def one_neuron_step(x: Array, errors: Array, slopes: Array) -> tuple[Array, floa
 def multi_neuron_step(passed: Forward, weights: Sequence[Array], errors: Array) -> tuple[list[Array], list[Array]]:
     """Return what is added, times the learning rate, to each layer's matrix (n_out, n_in) and to its biases (n_out,).
 
-    Wrong: the error goes back without the slope (E38, E39); a hidden bias takes the sum of the *next* layer's slopes
-    (E45); the output's biases never change (E46).
+    Wrong: the error goes back without the slope (Eq. 30); a hidden bias takes the sum of the *next* layer's slopes;
+    the output's biases never change.
     Source: Kak, slides 77-81.
     """
     batch_size = len(errors)
@@ -51,7 +51,7 @@ def multi_neuron_step(passed: Forward, weights: Sequence[Array], errors: Array) 
 
 
 class PublishedBatches(Batches):
-    """Batches that are each divided by their own largest value (E32)."""
+    """Batches that are each divided by their own largest value. Source: Kak, slide 54."""
 
     def next(self) -> tuple[Array, Array]:
         """Return the next batch: x (B, n), labels (B,)."""
@@ -61,7 +61,7 @@ class PublishedBatches(Batches):
 
 
 class PublishedRunningLoss(RunningLoss):
-    """Losses shown at iterations `every`, 2 `every`, …: at first `every` + 1 of them, divided by `every` (E31)."""
+    """Losses shown at iterations `every`, 2 `every`, …: at first `every` + 1 of them, divided by `every`."""
 
     def add(self, iteration: int, loss: float) -> None:
         """Take the loss of this iteration, counted from 0."""
@@ -73,7 +73,8 @@ class PublishedRunningLoss(RunningLoss):
 def evaluate_pasted(body: str, values: Mapping[str, float]) -> float:
     """Return the value of a formula into whose text the values were pasted.
 
-    Wrong for negative values under a power: x^2 at -0.5 becomes -0.5^2, which is -0.25 (E21).
+    Wrong for negative values under a power: x^2 at -0.5 becomes -0.5^2, which is -0.25.
+    Source: Kak, slide 47, second listing: what is printed there for a negative input comes from it.
     """
     for name, value in values.items():
         body = body.replace(name, repr(float(value)))
@@ -96,7 +97,7 @@ def partials(
 ) -> tuple[Values, dict[str, Partials]]:
     """Return values and direct partials by one-sided differences, term by term, with pasted text.
 
-    Wrong: the sign of E21, and a minus between terms is read as plus (E25).
+    Wrong: the sign of a negative value under a power (`evaluate_pasted`), and a minus between terms is read as plus.
     """
     values = dict(inputs)
     direct: dict[str, Partials] = {}
@@ -117,7 +118,7 @@ def dag_step(dag: DAG, direct: Mapping[str, Partials]) -> dict[str, float]:
     """Return what is subtracted, times the learning rate, from each parameter.
 
     Wrong: the error does not enter, so the *output* goes down, whatever the targets; of several paths one is followed;
-    and it runs on through the parameter's own arc, which brings in a factor that does not belong there (E19).
+    and it runs on through the parameter's own arc, which brings in a factor that does not belong there.
     Source: Kak, slide 46, step 4.
     """
     steps = {}

@@ -25,9 +25,9 @@ class DoSillyWithTensor(Function):
 
     What is wrong with it:
     - the sum upstream + loss of precision is no derivative of anything: it does not scale with the upstream gradient,
-      and is not 0 where that is 0 (ERRATA E62; `upstream_deviation` measures it);
-    - the cast to uint8 is no rounding: it truncates towards 0 and wraps outside 0...255 (E63);
-    - on data, which ask for no gradient, this backward never runs (E61).
+      and is not 0 where that is 0 (`upstream_deviation` measures it);
+    - the cast to uint8 is no rounding: it truncates towards 0 and wraps outside 0...255;
+    - on data, which ask for no gradient, this backward never runs (slides 102, 103).
     Source: Kak, slide 101.
     """
 
@@ -95,7 +95,7 @@ class Softplus(Function):
 def upstream_deviation(function: Callable[[Tensor], Tensor], x: Tensor, scale: float = 1000.0) -> float:
     """Return how far backward(scale * g) is from scale * backward(g), relatively: 0 for anything that is a backward.
 
-    For DoSillyWithTensor an upstream of 1 and one of 1000 give (1.7, 1.2) and (1000.7, 1000.2) at x = (3.7, 2.2) (E62).
+    For DoSillyWithTensor an upstream of 1 and one of 1000 give (1.7, 1.2) and (1000.7, 1000.2) at x = (3.7, 2.2).
     """
     upstream = torch.ones_like(function(x))
     once, scaled = (pull_back(function, x, s * upstream) for s in (1.0, scale))

@@ -39,9 +39,9 @@ class AutogradCustomization:
     losses, `calls` how often each half of the custom Function ran, and `weights` what was learned.
 
     Where we differ, unless cgp was made with as_published=True: the two outputs have targets of their own (there both
-    regress the class number, ERRATA E66); both trainings start from the same weights, and the losses shown are means
-    over 200 samples, not those of single ones, so the curves can be compared (E65).
-    Source: Kak, slide 96, where its name is spelled AutoGradCustomization (E24).
+    regress the class number); both trainings start from the same weights, and the losses shown are means
+    over 200 samples, not those of single ones, so the curves can be compared.
+    Source: Kak, slide 96, where its name is spelled AutoGradCustomization.
     """
 
     DoSillyWithTensor = _Imported()
@@ -78,7 +78,7 @@ class AutogradCustomization:
         """Train with a custom Function applied to the input, or to the hidden layer with where="hidden".
 
         The default is the published one, DoSillyWithTensor on the input. There its backward never runs, for data ask
-        for no gradient (ERRATA E61): what changes is the forward pass alone. `args` go to the function's apply, after
+        for no gradient: what changes is the forward pass alone. `args` go to the function's apply, after
         the tensor: function=StraightThroughQuantize, args=(0.25, 0.0, 10.0), where="hidden".
         Source: Kak, slide 103.
         """
@@ -127,7 +127,7 @@ class AutogradCustomization:
         if "input" in custom:
             x = custom["input"](x)
         pre = x.float().view(1, -1).mm(w1)
-        hidden = pre.clamp(min=0) if self.cgp.as_published else pre.relu()  # unequal slopes at exactly 0 (E55)
+        hidden = pre.clamp(min=0) if self.cgp.as_published else pre.relu()  # unequal slopes at exactly 0
         if "hidden" in custom:
             hidden = custom["hidden"](hidden).float()
         return hidden.mm(w2)

@@ -4,7 +4,7 @@ Forward, each node computes its value and its *direct* partials, by the names in
 derivative starts at each output and every node hands it to what it depends on, times the partial on that arc; what
 arrives at a name over several paths is added. So a gradient holds every path.
 Source: Kak, slides 39-51. The published module differentiates by differences, follows one path for each parameter, and
-never uses the error (ERRATA E19, E22, E23); `differences` is the lecture's way, to compare.
+never uses the error (slides 46-48); `differences` is the lecture's way, to compare.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class DAG:
     ) -> tuple[Values, dict[str, Partials]]:
         """Return what `partials` does, the lecture's slow way: nudge each name by `delta`, and divide the change by it.
 
-        One-sided, so each entry is off by about delta times half the second derivative (ERRATA E22).
+        One-sided, so each entry is off by about delta times half the second derivative.
         Source: Kak, slides 46-47.
         """
         values = self._given(inputs, parameters)
@@ -132,7 +132,7 @@ class DAG:
     def jacobian(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> np.ndarray:
         """Return the Jacobian of the outputs by the parameters, (samples x outputs, parameters), samples first.
 
-        Source: Kak, Eq. (9); with several outputs its rows are samples times outputs (ERRATA E04).
+        Source: Kak, Eq. (9); with several outputs its rows are samples times outputs.
         """
         values, direct = self.partials(inputs, parameters)
         batch = np.broadcast_shapes(*(np.shape(values[v]) for v in self.outputs))
@@ -148,8 +148,8 @@ class DAG:
         """Return the parameters with the least squared error, by Levenberg-Marquardt from `start`.
 
         A step solves (JᵀJ + λI) s = Jᵀe; λ shrinks after a step that helps and grows after one that does not. What the
-        data do not determine stays about where it started: on the lecture's DAG ab - bc (ERRATA E20).
-        Source: Kak, slide 20 (there it is said to invert JᵀJ, ERRATA E09).
+        data do not determine stays about where it started: on the lecture's DAG ab - bc.
+        Source: Kak, slide 20 (there it is said to invert JᵀJ).
         """
         here, damping = {p: float(start[p]) for p in self.parameters}, 1e-3
 

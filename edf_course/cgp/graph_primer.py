@@ -134,7 +134,7 @@ class GraphPrimer:
     def gen_gt_dataset(self, vals_for_learnable_params: Mapping[str, float] | None = None) -> None:
         """Fill dataset_input_samples with random inputs in (-1, 1), and true_output_vals with the outputs they lead to.
 
-        Source: Kak, slide 45. The published targets are wrong for every negative input (ERRATA E21).
+        Source: Kak, slide 45. The published targets are wrong for every negative input, see as_published.py.
         """
         self._gen_gt_dataset(vals_for_learnable_params or {}, relu=False)
 
@@ -163,7 +163,7 @@ class GraphPrimer:
         Each step goes down the gradient of that sample's squared error over every path; `epochs` passes (one, if none
         were asked for). LOSS gets the size of each error, and every display_loss_how_often samples all is printed.
         Source: Kak, slides 46-50. There the error does not enter the update, and it is said that such a graph cannot
-        learn without activations; it does (ERRATA E18, E19). ab and bc are found only as a sum (E20).
+        learn without activations; it does. ab and bc are found only as a sum, for both multiply x² in the cube.
         """
         dag = self.dag
         self.vals_for_learnable_params = {p: random.uniform(0, 1) for p in self.learnable_params}
@@ -200,7 +200,7 @@ class GraphPrimer:
         the constructor was given finite_differences=True: then they are differences by `grad_delta`, as in the
         lecture.
         Source: Kak, slides 46-51. None there is called undefined; it says that the arc is missing, while the *total*
-        derivative exists and is a sum over paths (ERRATA E23).
+        derivative exists and is a sum over paths.
         """
         dag, parameters = self.dag, self.vals_for_learnable_params or {}
         if self.as_published:
@@ -214,7 +214,7 @@ class GraphPrimer:
     def compare_partials(self, sample_index: int = 0) -> dict[tuple[str, str], tuple[float, float]]:
         """Print and return each direct partial of a sample, {(node, name): (exact, by differences)}.
 
-        Source: Kak, slides 46-47 (differences, one-sided: off by about grad_delta/2 times the second derivative, E22).
+        Source: Kak, slides 46-47 (differences, one-sided: off by about grad_delta/2 times the second derivative).
         """
         inputs, _ = self._sample(sample_index)
         parameters = self.vals_for_learnable_params or {}
@@ -228,7 +228,7 @@ class GraphPrimer:
     def fit_all_data(self) -> dict[str, float]:
         """Fit the parameters to all samples at once by Levenberg-Marquardt, from where they are, and return them.
 
-        It reaches in some twenty steps what gradient descent needs hundreds of thousands for (ERRATA E18).
+        It reaches in some twenty steps what gradient descent needs hundreds of thousands for.
         """
         n = len(self.dataset_input_samples)
         if n == 0:

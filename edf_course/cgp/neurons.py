@@ -6,8 +6,8 @@ is Eq. (20), the squared error averaged over the batch, and gradients are its ex
     delta_L = -2 (target - y) ⊙ g'_L / B      dW_l = delta_lᵀ y_{l-1},  db_l = sum of delta_l over the batch
     delta_{l-1} = (delta_l W_l) ⊙ g'_{l-1}
 
-That differs from the slides, which print -1/2 of it (Eq. 29, ERRATA E37), pass the error back without g' (Eq. 30, E38),
-and go uphill in one neuron's weights (slide 59, E27). `as_published.py` does as they do.
+That differs from the slides, which print -1/2 of it (Eq. 29), pass the error back without g' (Eq. 30), and go uphill
+in one neuron's weights (slide 59). `as_published.py` does as they do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Activation(NamedTuple):
 ACTIVATIONS = {
     "sigmoid": Activation(expit, lambda y: y * (1.0 - y)),  # Eq. (25), (26)
     "tanh": Activation(np.tanh, lambda y: 1.0 - y * y),
-    "relu": Activation(lambda x, out=None: np.maximum(x, 0.0, out=out), lambda y: (y > 0) * 1.0),  # 0 at 0 (E41)
+    "relu": Activation(lambda x, out=None: np.maximum(x, 0.0, out=out), lambda y: (y > 0) * 1.0),  # 0 at 0
     "linear": Activation(np.positive, np.ones_like),
 }
 
@@ -214,7 +214,7 @@ class Batches:
 
     Samples are drawn with replacement, by `random.choice` for the class and again for the sample, in the published
     order. All are divided by the largest size in the *training set*; on slide 54 each batch is divided by its own
-    largest value, so that one sample has other features in each batch (ERRATA E32).
+    largest value, so that one sample has other features in each batch.
     Source: Kak, slide 54 (there `DataLoader`).
     """
 
@@ -258,7 +258,7 @@ class Batches:
 class RunningLoss:
     """The mean of every `every` losses; printed, and kept in `record`.
 
-    The slides print at the first iteration too, and divide that one loss by `every` (ERRATA E31).
+    The slides print at the first iteration too, and divide that one loss by `every` (slides 57, 67).
     """
 
     def __init__(self, every: int) -> None:

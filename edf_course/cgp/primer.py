@@ -133,8 +133,8 @@ class ComputationalGraphPrimer(GraphPrimer):
         """Take one step down the gradient of the batch's mean squared error, Eq. (21).
 
         Shapes: data (B, n_in); predictions, errors (label - prediction) and slopes (B,).
-        Where we differ: slide 59 goes up in the weights, drops the factor 2, and takes for the bias a product of means
-        (ERRATA E27, E29, E30).
+        Where we differ: slide 59 goes up in the weights, drops the factor 2, and takes for the bias a product of
+        means.
         """
         x = np.asarray(data_tuples_in_batch, dtype=float)
         errors, slopes = np.asarray(y_errors_in_batch, dtype=float), np.asarray(deriv_sigmoids, dtype=float)
@@ -165,7 +165,7 @@ class ComputationalGraphPrimer(GraphPrimer):
         """Train the layered network from random numbers in (0, 1); print the mean loss and draw it.
 
         With one output it is to be the class number; with several there is one for each class.
-        Source: Kak, slide 67 (whose call passes the labels for the errors, ERRATA E43).
+        Source: Kak, slide 67 (whose call passes the labels for the errors).
         """
         self._start_multi_neuron()
         batches, meter = self._batches(training_data), self._meter()
@@ -203,7 +203,7 @@ class ComputationalGraphPrimer(GraphPrimer):
 
         Shapes: y_errors = targets - outputs, (B,) for one output, (B, n_out) for several.
         Where we differ: slides 77-81 pass the error back without the activation's slope, take another layer's slopes
-        for the hidden biases, and leave the output's bias where it is (ERRATA E38, E39, E45, E46).
+        for the hidden biases, and leave the output's bias where it is.
         """
         network = self._layered
         weights = network.weights(self._weights())

@@ -2,8 +2,8 @@
 
 `twin` is the *same* network: the same activations, start, float64, and loss scale. On the slides the "same topologies"
 differ in all four: the multi-neuron net there is ReLU and linear, starts elsewhere, in float32, and sums the loss over
-the batch, which makes its rate act B times as strongly (ERRATA E50, E52); and the better results credited to an
-optimizer are those of plain SGD (E51). `published_net` and `train_published` are those of the slides.
+the batch, which makes its rate act B times as strongly (slides 37, 87, 88); and the better results credited to an
+optimizer (slides 6, 84) are those of plain SGD. `published_net` and `train_published` are those of the slides.
 Source: Kak, slides 83-89.
 """
 
@@ -109,7 +109,7 @@ def verify(
 
 
 class PublishedMultiNeuronNet(nn.Module):
-    """The multi-neuron net of slide 87: ReLU (as a clamp, whose slope at 0 is 1: E55) and a linear output."""
+    """The multi-neuron net of slide 87: ReLU (as a clamp, whose slope at 0 is 1) and a linear output."""
 
     def __init__(self, n_in: int, n_hidden: int, n_out: int) -> None:
         super().__init__()

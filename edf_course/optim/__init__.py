@@ -10,7 +10,7 @@ One interface for everything in the course that has parameters:
 Formulas, defaults and options are those of torch.optim. The slides' formulas differ in places; an option that is named
 after the difference selects what they print, so that a lecture can compare: `minus_of_eq_33`, `take_root`,
 `eps_inside_root`, `plain_mean`, `bias_correction`.
-Source: Kak, slides 106-118, Eq. (31)-(40); ERRATA E69-E79.
+Source: Kak, slides 106-118, Eq. (31)-(40).
 """
 
 from edf_course.optim.optimizer import Optimizer

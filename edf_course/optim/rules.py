@@ -1,7 +1,7 @@
 """The update rules, each in a few lines of its own.
 
-The gradient is always taken at the p that is about to be changed (Eq. 38-40 mix up the index, ERRATA E77), and the
-first step is number 1.
+The gradient is always taken at the p that is about to be changed (by the indices of Eq. (34) and (38)-(40) it would be
+the new p), and the first step is number 1.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """v <- momentum v + (1 - dampening) g, p <- p - lr v; the first v is g itself.
 
-    A gradient that stays the same makes steps that grow towards lr g / (1 - momentum): linearly at first, not
-    exponentially (ERRATA E71). A momentum that is too large overshoots (E69).
+    A gradient that stays the same makes steps that grow towards lr g / (1 - momentum): linearly at first (slide
+    111 says exponentially). A momentum that is too large overshoots.
     minus_of_eq_33: goes p + lr v, as Eq. (33) prints: there the path increment is a descent already, and is subtracted
-    all the same, so the loss climbs (E70).
+    all the same, so the loss climbs.
     Source: Kak, Eq. (32), (33); torch.optim.SGD. The slides' increment is -lr v, the same path as long as lr stays.
     """
 
@@ -84,8 +84,8 @@ class AdaGrad(Optimizer):
 
     lr_decay: in step t the rate is lr / (1 + (t - 1) lr_decay). initial_accumulator_value: the first s.
     take_root: False divides by s + eps, as Eq. (36) prints (there without eps: 0/0 is nan where no gradient has come
-    yet); the first step is then lr / g, the smaller the larger the gradient (ERRATA E73).
-    eps_inside_root: divides by √(s + eps), as Eq. (37) prints; it differs once s is about as small as eps (E74).
+    yet); the first step is then lr / g, the smaller the larger the gradient.
+    eps_inside_root: divides by √(s + eps), as Eq. (37) prints; it differs once s is about as small as eps.
     Source: Kak, Eq. (36), (37), where the sum is meant to run over all steps so far; torch.optim.Adagrad.
     """
 
@@ -122,8 +122,8 @@ class RMSProp(Optimizer):
     """s <- alpha s + (1 - alpha) g², p <- p - lr g / (√s + eps): like AdaGrad, but old gradients fade.
 
     momentum: v <- momentum v + g / (√s + eps), p <- p - lr v. centered: the mean gradient, squared, is taken off s.
-    plain_mean: s is the mean over all steps so far, as slide 116 says; it forgets nothing (ERRATA E75), so alpha is not
-    used. eps_inside_root: divides by √(s + eps), as the slides do for AdaGrad and Adam.
+    plain_mean: s is the mean over all steps so far, as slide 116 says; it forgets nothing, and alpha is not used.
+    eps_inside_root: divides by √(s + eps), as the slides do for AdaGrad and Adam.
     Source: Kak, slide 116; torch.optim.RMSprop.
     """
 
@@ -167,9 +167,9 @@ class Adam(Optimizer):
     """m <- β₁ m + (1 - β₁) g, s <- β₂ s + (1 - β₂) g², p <- p - lr m̂ / (√ŝ + eps): momentum and RMSProp together.
 
     m̂ = m / (1 - β₁^t) and ŝ = s / (1 - β₂^t) undo that m and s start at 0: for β₂ = 0.999 that matters for thousands of
-    steps, not for several (ERRATA E78).
+    steps (slide 118 speaks of several).
     amsgrad: ŝ never shrinks. bias_correction: False leaves it out. eps_inside_root: divides by √(ŝ + eps), as Eq. (40)
-    prints (E76; the rate is called γ there).
+    prints (the rate is called γ there).
     Source: Kak, Eq. (38)-(40); torch.optim.Adam.
     """
 

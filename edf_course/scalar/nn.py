@@ -19,7 +19,7 @@ class Module:
     """Anything with parameters."""
 
     def zero_grad(self) -> None:
-        """Set the gradient of each parameter to 0: before each `backward`, or the gradients add up (ERRATA E108)."""
+        """Set the gradient of each parameter to 0: before each `backward`, or the gradients add up."""
         for p in self.parameters():
             p.grad = 0
 
@@ -31,7 +31,7 @@ class Module:
 class Neuron(Module):
     """ReLU(w·x + b), or w·x + b where `nonlin` is False; weights are drawn from (-1, 1) by `random`, the bias is 0.
 
-    Raises: TypeError where `nin` is no whole number (it is *how many* inputs there are, ERRATA E109); ValueError where
+    Raises: TypeError where `nin` is no whole number (it is *how many* inputs there are); ValueError where
     x has another number of entries.
     """
 

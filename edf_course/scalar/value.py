@@ -7,8 +7,9 @@ operands after what was made from them, each node handing `slope * its own gradi
 The interface is micrograd's, so that programs written for it run unchanged. Inside it differs: nothing recurses, so a
 chain of a million nodes is fine; nodes point to their operands and never back, so memory is freed at once; operands
 keep their order and number, so x * x has two edges; and `backward` may be called again.
-Source: notes on the micrograd video; micrograd 0.1.0. Corrected: local slopes are multiplied by the upstream gradient
-(ERRATA E102), each node hands on once, when its own gradient is complete (E103), and any reuse adds up (E104).
+Source: notes on the micrograd video; micrograd 0.1.0. Where the notes are corrected: a local slope alone is not
+enough, it is multiplied by the upstream gradient; each node hands on once, when its own gradient is complete, where a
+recursion through the operands would count shared nodes repeatedly; and any reuse adds up, not only a + a.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Value:
         Gradients of values that are given add up over different roots until they are set to 0 (`zero_grad`); called
         again on the same root it gives the same gradients. The slopes are those at the time of the computation: data
         that is changed afterwards counts from the next computation on.
-        Source: notes on the micrograd video, "Gotcha!" and "Beware!" (ERRATA E103, E104, E108).
+        Source: notes on the micrograd video, "Gotcha!" and "Beware!".
         """
         global _newest_pass
         if self._a is None:
@@ -140,7 +141,7 @@ class Value:
         return _node(math.log(self.data), "log", self, 1 / self.data)
 
     def tanh(self) -> Value:
-        """The hyperbolic tangent: between -1 and 1, near either only for large numbers (ERRATA E101)."""
+        """The hyperbolic tangent: between -1 and 1, near either only for large numbers."""
         y = math.tanh(self.data)
         return _node(y, "tanh", self, 1 - y * y)
 

@@ -108,8 +108,8 @@ def test_one_neurons_weights_go_up_by_half_the_gradient():
     errors = labels - passed.values[1][:, 0]
     (right,), ((right_bias,),) = network.gradient(passed, [], errors[:, None])
     step, bias_step = as_published.one_neuron_step(x, errors, passed.slopes[0][:, 0])
-    np.testing.assert_allclose(step, 0.5 * right[0], rtol=1e-12)  # E27, E29: added, it goes up
-    assert bias_step != pytest.approx(-0.5 * right_bias, rel=1e-3)  # E30
+    np.testing.assert_allclose(step, 0.5 * right[0], rtol=1e-12)  # added, it goes up
+    assert bias_step != pytest.approx(-0.5 * right_bias, rel=1e-3)  # a product of means
 
 
 def test_several_neurons_lack_a_slope_on_the_way_back():
@@ -122,8 +122,8 @@ def test_several_neurons_lack_a_slope_on_the_way_back():
     right, right_bias = network.gradient(passed, weights, errors)
     steps, bias_steps = as_published.multi_neuron_step(passed, weights, errors)
     np.testing.assert_allclose(steps[1], -0.5 * right[1], rtol=1e-12)  # the last layer is right, but for the 2
-    assert np.linalg.norm(steps[0]) > 3 * np.linalg.norm(0.5 * right[0])  # E38
-    assert bias_steps[1] == 0  # E46
+    assert np.linalg.norm(steps[0]) > 3 * np.linalg.norm(0.5 * right[0])  # without the slope
+    assert bias_steps[1] == 0  # never updated
     assert right_bias[1] != 0
 
 
@@ -133,7 +133,7 @@ def test_the_dags_step_does_not_know_the_error():
     _, exact = dag.partials({"xa": 0.5}, parameters)
     total = dag.backward(exact, {"xw": 1.0})
     steps = as_published.dag_step(dag, exact)
-    for p in ("ab", "bc", "cd"):  # E19: the derivative of the *output*, times the derivative along the parameter's arc
+    for p in ("ab", "bc", "cd"):  # the derivative of the *output*, times the derivative along the parameter's arc
         node, source = {"ab": ("xy", "xx"), "bc": ("xz", "xx"), "cd": ("xw", "xx")}[p]
         assert steps[p] == pytest.approx(total[p] * exact[node][source])
 
@@ -145,7 +145,7 @@ def test_pasting_loses_the_sign_under_a_power(x, wrong):
 
 def test_a_minus_is_read_as_a_plus():
     dag = DAG(["xw=2*xa-3*xa"])
-    assert as_published.partials(dag, {"xa": 1.0}, {}, 1e-4)[0]["xw"] == 5  # E25
+    assert as_published.partials(dag, {"xa": 1.0}, {}, 1e-4)[0]["xw"] == 5
     assert dag.forward({"xa": 1.0}, {})["xw"] == -1
 
 
@@ -157,7 +157,7 @@ def test_a_published_batch_changes_its_samples():
     for _ in range(20):
         x, labels = batches.next()
         seen |= {tuple(row) for row in x[labels == 0]}
-    assert seen == {(0.5, 1.0), (0.125, 0.25)}  # E32
+    assert seen == {(0.5, 1.0), (0.125, 0.25)}  # one sample, two sets of features
     assert Batches(data, 3).scale == 8
 
 
@@ -165,4 +165,4 @@ def test_the_first_published_loss_is_a_sum_of_one_too_many(capsys):
     meter = as_published.PublishedRunningLoss(4)
     for _ in range(9):
         meter.add(_, 1.0)
-    assert meter.record == [1.25, 1.0]  # E31
+    assert meter.record == [1.25, 1.0]

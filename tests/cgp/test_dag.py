@@ -50,15 +50,15 @@ def test_the_order_of_the_expressions_does_not_matter(dag):
 def test_sample_1000_of_slide_47(dag):
     values, direct = dag.partials({"xa": XA}, SLIDE_47)
     assert values["xw"] == pytest.approx(2.1718835784922437, rel=1e-6)
-    assert direct["xx"]["xa"] == 2 * XA  # printed with an error of 1.0000e-4 (E22)
+    assert direct["xx"]["xa"] == 2 * XA  # printed with an error of 1.0000e-4
     total = dag.backward(direct, {"xw": 1.0})
-    assert total["xa"] == pytest.approx(9.1024, abs=2e-4)  # there None (E23)
+    assert total["xa"] == pytest.approx(9.1024, abs=2e-4)  # there None
     assert dag.backward(direct, {"xz": 1.0})["xx"] == pytest.approx(0.7149, abs=5e-5)  # there 0.0845, one of two paths
 
 
 def test_a_negative_input_keeps_its_sign(dag):
     values = dag.forward({"xa": -0.5827703346221946}, SLIDE_47)
-    assert values["xw"] == pytest.approx(0.27377, abs=5e-6)  # printed -0.51577 (E21)
+    assert values["xw"] == pytest.approx(0.27377, abs=5e-6)  # printed -0.51577
 
 
 def test_the_gradient_is_that_of_torch(dag):
@@ -124,7 +124,7 @@ def test_ab_and_bc_cannot_be_told_apart(dag):
     x = np.random.default_rng(0).uniform(-1, 1, 1000)
     singular = np.linalg.svd(dag.jacobian({"xa": x}, TRUTH), compute_uv=False)
     assert singular[2] > 1
-    assert singular[3] < 1e-10  # E20
+    assert singular[3] < 1e-10  # ab and bc occur only as a sum
 
 
 @pytest.mark.parametrize("start", [(0.7, 0.3, 0.2, 0.8), (0.1, 0.9, 0.8, 0.3)])

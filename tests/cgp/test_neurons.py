@@ -139,7 +139,7 @@ def test_a_sample_has_the_same_features_in_every_batch():
     batches = Batches({0: [[1.0, 2.0]], 1: [[-8.0, 4.0]]}, batch_size=3)
     for _ in range(20):
         x, labels = batches.next()
-        assert {tuple(row) for row in x[labels == 0]} <= {(0.125, 0.25)}  # all divided by 8 (E32)
+        assert {tuple(row) for row in x[labels == 0]} <= {(0.125, 0.25)}  # all divided by 8
         assert {tuple(row) for row in x[labels == 1]} <= {(-1.0, 0.5)}
 
 

@@ -97,7 +97,7 @@ X = torch.tensor([3.7, 2.2], dtype=torch.float64)
 def test_the_published_backward_is_no_derivative():
     back = [pull_back(DoSillyWithTensor.apply, X, torch.full((2,), g, dtype=torch.float64)) for g in (1.0, 1000.0, 0.0)]
     expected = [[1.7, 1.2], [1000.7, 1000.2], [0.7, 0.2]]
-    torch.testing.assert_close(torch.stack(back), torch.tensor(expected, dtype=torch.float64))  # E62
+    torch.testing.assert_close(torch.stack(back), torch.tensor(expected, dtype=torch.float64))
     assert upstream_deviation(DoSillyWithTensor.apply, X) > 0.1
     with pytest.raises(RuntimeError, match="Jacobian"):
         gradcheck(DoSillyWithTensor.apply, (X.clone().requires_grad_(),))
@@ -105,7 +105,7 @@ def test_the_published_backward_is_no_derivative():
 
 def test_bytes_are_no_rounding():
     x = torch.tensor([255.9, 256.0, 300.0], dtype=torch.float64)
-    assert DoSillyWithTensor.apply(x).tolist() == [255.0, 0.0, 44.0]  # E63
+    assert DoSillyWithTensor.apply(x).tolist() == [255.0, 0.0, 44.0]  # no rounding
 
 
 @pytest.mark.parametrize("function", [Softplus.apply, lambda x: StraightThroughQuantize.apply(x, 0.25, 0.0, 10.0)])
@@ -174,7 +174,7 @@ def train(extended, *args, **kwargs):
 def test_the_published_backward_never_runs():
     extended = customization()
     text = train(extended)
-    assert extended.calls == {"forward": 600, "backward": 0}  # E61
+    assert extended.calls == {"forward": 600, "backward": 0}  # data ask for no gradient
     assert "its backward 0 times" in text
     assert text.count("epoch=1 i=199 ") == 2
 
@@ -196,12 +196,12 @@ def test_as_published_gives_the_losses_of_1_1_5(monkeypatch):
 def test_both_trainings_start_alike_and_learn_two_classes():
     extended = customization(n=200, learning_rate=1e-3, epochs=6)
     train(extended, Identity)
-    assert extended.losses["straight"] == extended.losses["extended"]  # E65: not so where the weights differ
+    assert extended.losses["straight"] == extended.losses["extended"]  # not so where the starts differ, as on slide 103
     assert extended.losses["straight"][-1] < 0.5 < extended.losses["straight"][0]
     w1, w2 = (w.detach() for w in extended.weights)
     scores = torch.tensor([x for x, _ in extended.training_data], dtype=torch.float32).mm(w1).relu().mm(w2)
     labels = torch.tensor([label - 1 for _, label in extended.training_data])
-    assert (scores.argmax(dim=1) == labels).float().mean() > 0.6  # two outputs, two classes (E66)
+    assert (scores.argmax(dim=1) == labels).float().mean() > 0.6  # two outputs, two classes
 
 
 def test_a_function_in_the_hidden_layer_runs_both_ways():

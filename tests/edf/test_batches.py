@@ -1,7 +1,7 @@
 """The batch of four of the notes on EDF's core, sections 3 and 4: what one pass over it gives, and what does not.
 
 The notes go through the batch pair by pair, accumulate, and average in the end. The graph does the averaging in one
-pass; done literally, the notes' procedure loses all pairs but the last (ERRATA E93, E94).
+pass; done literally, the notes' procedure loses all pairs but the last.
 """
 
 import numpy as np
