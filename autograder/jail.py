@@ -4,7 +4,7 @@ What it promises: code in it sees Python, its packages and `edf_course`, without
 the gradebook and other submissions; no network, no other process, an empty environment, a small empty /tmp of its own;
 it cannot start programs, gain rights or outlive its time, and memory, files and output are limited.
 What it does not: it shares the machine's kernel, so a hole in that is a hole in it. It does not hide that it is a jail,
-and what else lies under /usr and in Python's own folder can be read in it.
+and what else lies in /usr/lib and in Python's own lib folder can be read in it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ MB = 1 << 20
 START_SECONDS = 60.0
 NOBODY = "65534"
 AT = "/jail"  # where the packages are, inside
+LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/lib", "/lib", "/lib64", "/lib32")
 WARM = ("numpy", "matplotlib.pyplot", "matplotlib.figure", "edf_course", "edf_course.data")
 TORCH = ("torch", "torchgen", "functorch")
-MODULES = ("wire.py", "worker.py", "zygote.py")
+MODULES = ("wire.py", "worker.py", "lecture_cells.py", "zygote.py")
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from autograder.zygote import main; main(sys.argv[1:])"
 ENVIRONMENT = {
-    "HOME": "/tmp", "TMPDIR": "/tmp", "IPYTHONDIR": "/tmp/ipython", "MPLCONFIGDIR": "/tmp/matplotlib",
+    "HOME": "/tmp", "USER": "nobody", "TMPDIR": "/tmp", "IPYTHONDIR": "/tmp/ipython", "MPLCONFIGDIR": "/tmp/matplotlib",
     "LANG": "C.UTF-8", "PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1",
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
 }  # fmt: skip
@@ -57,7 +58,7 @@ class Limits:
     cell_seconds: float = 20.0
     probe_seconds: float = 5.0
     grace_seconds: float = 2.0  # until a process that does not let itself be interrupted is killed
-    restarts: int = 3  # how often a submission whose process died is begun anew, without the cell that did it
+    restarts: int = 10  # how often a submission whose process died is begun anew, without the cell that did it
     memory: int = 2048 * MB
     scratch: int = 64 * MB
     cell_output: int = 400_000  # of what a cell shows, as it is written in JSON
@@ -75,7 +76,9 @@ class Limits:
             "RLIMIT_CORE": 0,
             "scratch": self.scratch,
         }
-        return limits | ({"RLIMIT_NPROC": self.threads, "RLIMIT_MEMLOCK": 0} if jailed else {})
+        return limits | (
+            {"RLIMIT_NPROC": self.threads, "RLIMIT_MEMLOCK": 0, "RLIMIT_SIGPENDING": 256} if jailed else {}
+        )
 
 
 class Inmate:
@@ -154,17 +157,16 @@ class Jail:
 
     def _command(self, read: int, control: int) -> tuple[list[str], dict[str, str], list[str]]:
         end = [str(read), str(control)]
-        executable = getattr(sys, "_base_executable", sys.executable)
         if not self.jailed:
             here = Path(__file__).resolve().parent.parent
             environment = ENVIRONMENT | dict.fromkeys(("HOME", "TMPDIR"), self._folder.name)
             environment |= {"IPYTHONDIR": self._folder.name, "MPLCONFIGDIR": self._folder.name}
-            return [executable, "-I", "-c", START, str(here), *end], environment, sys.path
+            return [str(python()), "-I", "-c", START, str(here), *end], environment, sys.path
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise JailError(f"bubblewrap is not here. {WITHOUT}")
         arguments, path = view(self.torch)
-        inside = [executable, "-I", "-S", "-c", START, AT, *end]
+        inside = [str(python()), "-I", "-S", "-c", START, AT, *end]
         return [bwrap, *arguments, "--", *inside], {"PATH": "/usr/bin:/bin"}, path
 
     def _receive(self, seconds: float) -> tuple[str, list[int]]:
@@ -256,16 +258,17 @@ def view(torch: bool) -> tuple[list[str], list[str]]:
     for name, value in ENVIRONMENT.items():
         arguments += ["--setenv", name, value]
     packages = package_folders()
-    for place in ("/usr", "/bin", "/lib", "/lib64", "/lib32"):
-        arguments += _shown(Path(place))
-    for file in ("/etc/ld.so.cache", "/etc/localtime"):
+    shown = [Path(place) for place in LIBRARIES]
+    libraries = Path(sys.base_prefix).resolve() / "lib"
+    if not any(libraries.is_relative_to(place) for place in shown):
+        shown.append(libraries)
+    for place in shown:
+        arguments += _shown(place)
+    for file in (str(python()), "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/usr/share/fonts"):
         arguments += ["--ro-bind-try", file, file]
-    prefix = Path(sys.base_prefix).resolve()
-    if not prefix.is_relative_to("/usr"):
-        arguments += ["--ro-bind", str(prefix), str(prefix)]
-    covered = [Path("/usr"), prefix]
-    for hidden in sorted({*_places_of_packages(), *packages}):
-        if hidden.is_dir() and any(hidden.is_relative_to(c) for c in covered):
+    here = Path(__file__).resolve().parent
+    for hidden in sorted({*_places_of_packages(), *packages, here.parent}):
+        if hidden.is_dir() and any(hidden.is_relative_to(place) for place in shown):
             arguments += ["--tmpfs", str(hidden), "--remount-ro", str(hidden)]
     path = []
     for number, folder in enumerate(packages):
@@ -273,11 +276,15 @@ def view(torch: bool) -> tuple[list[str], list[str]]:
         arguments += ["--ro-bind", str(folder), inside, *_masks(folder, inside, torch)]
         path.append(inside)
     arguments += ["--ro-bind", str(_folder_of("edf_course")), f"{AT}/edf_course"]
-    here = Path(__file__).resolve().parent
     for module in MODULES:
         arguments += ["--ro-bind", str(here / module), f"{AT}/autograder/{module}"]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"], path
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    return [*arguments, "--remount-ro", "/dev/pts", "--remount-ro", "/dev", "--remount-ro", "/"], path
+
+
+def python() -> Path:
+    """The program that Python is, outside any virtual environment."""
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
 def withheld(torch: bool) -> list[str]:

@@ -18,6 +18,7 @@ import tempfile
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 MASKED_EQUAL, NOT_EQUAL, EQUAL = 7, 1, 4
 CLONE_THREAD = 0x00010000
+SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 PROCESSES = "fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd"
@@ -27,7 +28,7 @@ MOUNTS = (
 )
 UNCOUNTED_MEMORY = (
     "memfd_create memfd_secret shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink "
-    "add_key keyctl request_key io_uring_setup io_uring_enter io_uring_register vmsplice"
+    "add_key keyctl request_key inotify_init inotify_init1 io_uring_setup io_uring_enter io_uring_register vmsplice"
 )
 MACHINE = (
     "bpf perf_event_open userfaultfd init_module finit_module delete_module kexec_load kexec_file_load reboot syslog "
@@ -59,6 +60,9 @@ def program() -> bytes:
         _deny(library, context, "clone", errno.EPERM, _Comparison(0, MASKED_EQUAL, CLONE_THREAD, 0))
         for name in ("socket", "socketpair"):
             _deny(library, context, name, errno.EAFNOSUPPORT, _Comparison(0, NOT_EQUAL, socket.AF_UNIX, 0))
+        _deny(library, context, "setsockopt", errno.EPERM, _Comparison(2, EQUAL, socket.SO_SNDBUF, 0))
+        # pages of a shared mapping stay when all but one of them is unmapped, and are not counted any more
+        _deny(library, context, "mmap", errno.EPERM, _Comparison(3, MASKED_EQUAL, SHARED_ANONYMOUS, SHARED_ANONYMOUS))
         for request in (TIOCSTI, TIOCLINUX):
             _deny(library, context, "ioctl", errno.EPERM, _Comparison(1, EQUAL, request, 0))
         with tempfile.TemporaryFile() as file:

@@ -15,11 +15,13 @@ import resource
 import select
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_REC, MS_PRIVATE = 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAP_AMBIENT = 24, 38, 22, 47
 PR_CAP_AMBIENT_CLEAR_ALL, SECCOMP_MODE_FILTER = 4, 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -51,6 +53,8 @@ def serve(control: socket.socket, jailed: bool, limits: Mapping[str, int], filte
     from autograder.worker import make_shell
 
     shell = make_shell()
+    if jailed:
+        _protect_devices()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # else the first collection in each child copies every page
@@ -81,6 +85,8 @@ def _supervise(
         end.close()
         handles = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
         socket.send_fds(control, [f"started {child}".encode()], handles)
+        if jailed:
+            _let_it_die_first(child, processes)
         if jailed and handles:
             _watch(child, handles[0], processes, limits["RLIMIT_NPROC"])
         _, status = os.waitpid(child, 0)
@@ -89,6 +95,12 @@ def _supervise(
         control.send(f"failed {error}".encode()[:200])
     finally:
         os._exit(0)
+
+
+def _let_it_die_first(child: int, processes: int) -> None:
+    """Have the kernel choose this process and not the grader when the machine has no memory left."""
+    with open(f"{child}/oom_score_adj", "w", opener=lambda path, flags: os.open(path, flags, dir_fd=processes)) as file:
+        file.write("1000")
 
 
 def _watch(child: int, handle: int, processes: int, most: int) -> None:
@@ -131,6 +143,21 @@ def _be_the_child(
         os.write(2, f"{error}\n".encode())
     finally:
         os._exit(code)
+
+
+def _protect_devices() -> None:
+    """Let nobody change modes and times of devices: they are the machine's, and belong to root, who may be grading.
+
+    /dev/zero gives memory that no limit counts, so that /dev/null stands for it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    _must(libc.unshare(CLONE_NEWNS), "unshare")
+    _must(libc.mount(b"/dev/null", b"/dev/zero", None, MS_BIND, None), "mount /dev/zero")
+    for device in os.scandir("/dev"):
+        if stat.S_ISCHR(device.stat(follow_symlinks=False).st_mode):
+            kept = os.statvfs(device.path).f_flag & (MS_NOSUID | MS_NOEXEC)
+            flags = MS_REMOUNT | MS_BIND | MS_RDONLY | kept
+            _must(libc.mount(b"none", os.fsencode(device.path), None, flags, None), f"mount {device.path}")
 
 
 def _hide(libc: ctypes.CDLL, scratch: int) -> None:
