@@ -154,6 +154,7 @@ class DAG:
         here, damping = {p: float(start[p]) for p in self.parameters}, 1e-3
 
         def errors(parameters: Mapping[str, float]) -> np.ndarray:
+            """Return targets less outputs in one row, (samples · outputs,), in the order of the Jacobian's rows."""
             values = self.forward(inputs, parameters)
             return np.stack([np.asarray(targets[v]) - values[v] for v in self.outputs], axis=-1).ravel()
 

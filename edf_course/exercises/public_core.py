@@ -57,6 +57,7 @@ def backward_pass_cases(rng: np.random.Generator) -> list[Case]:
     }
 
     def mean_loss(name: str, value: np.ndarray) -> float:
+        """Return the small graph's loss, averaged over the batch, with `value` for the parameter `name`."""
         with edf.Graph() as graph:
             _, loss = small_graph({**arrays, name: value})
             graph.forward()

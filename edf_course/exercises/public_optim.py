@@ -35,6 +35,7 @@ def library_cases(kind: str, rng: np.random.Generator) -> list[Case]:
     """Return the cases for `check`."""
 
     def path(s: Arrays, p: np.ndarray, gradients: Sequence[np.ndarray], place: tuple[int, int]) -> list[np.ndarray]:
+        """Return where the library's optimizer with the settings s takes p, after each gradient."""
         p, rule = p.copy(), RULES[kind]
         optimizer = rule([p], **{n: float(v) if v.ndim == 0 else tuple(v.tolist()) for n, v in s.items()})
         steps = []
@@ -44,6 +45,7 @@ def library_cases(kind: str, rng: np.random.Generator) -> list[Case]:
         return steps
 
     def climbs(s: Arrays, p: np.ndarray, gradients: Sequence[np.ndarray], place: tuple[int, int]) -> list[np.ndarray]:
+        """Return the same steps the other way."""
         return [2 * p - q for q in path(s, p, gradients, place)]
 
     return optimizer_cases(kind, rng, path, {"sign": [climbs]}, {})

@@ -244,6 +244,7 @@ class TrainingDesk(Figure):
         return np.empty(0, int) if predictions is None else predictions[:TILES]
 
     def describe(self) -> str:
+        """Say the knobs, how far the training has come, which digits are read wrongly, and what went wrong."""
         said = self._describe_knobs() + self._describe_curve()
         return " ".join(filter(None, [said, self._digits_text, self._trouble]))
 
@@ -266,6 +267,7 @@ class TrainingDesk(Figure):
         return f"Of {len(shown)} test digits {len(wrong)} are read wrongly{listed}."
 
     def picture(self) -> Picture:
+        """Draw the curves of loss and test accuracy, and the test digits with what they are read as."""
         return draw(self.training, self._describe_knobs() + self._describe_curve(), TILES)
 
 

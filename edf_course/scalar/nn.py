@@ -41,6 +41,7 @@ class Neuron(Module):
         self.nonlin = nonlin
 
     def __call__(self, x: Iterable[Any]) -> Value:
+        """Return the neuron's output for `nin` numbers or Values."""
         x = list(x)
         if len(x) != len(self.w):
             raise ValueError(f"This neuron has {len(self.w)} weights, but x has {len(x)} entries.")
@@ -56,12 +57,13 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons that read the same `nin` inputs. Called, it returns their outputs, a single one without a list."""
+    """`nout` neurons that read the same `nin` inputs."""
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         self.neurons = [Neuron(nin, **kwargs) for _ in range(_whole(nout, "nout"))]
 
     def __call__(self, x: Any) -> Any:
+        """Return the neurons' outputs for `nin` numbers or Values: a list, or a Value where there is one neuron."""
         x = [x] if isinstance(x, Value) else list(x)  # a layer of one neuron before this one hands over a bare Value
         out = [n(x) for n in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -83,6 +85,7 @@ class MLP(Module):
         self.layers = [Layer(sizes[i], sizes[i + 1], nonlin=i != last) for i in range(last + 1)]
 
     def __call__(self, x: Any) -> Any:
+        """Return the last layer's outputs for `nin` numbers or Values: a list, or a Value where it has one neuron."""
         for layer in self.layers:
             x = layer(x)
         return x
