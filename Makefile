@@ -11,6 +11,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 EXTRAS := torch,nbgrader,dev
+AUTOGRADER_EXTRAS := dask,postgresql
 
 # .ready holds the folder that .venv was made for: one that was moved, or whose Python is gone, is made again.
 ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && cat $(READY) 2>/dev/null),$(CURDIR))
@@ -65,7 +66,7 @@ bench: $(READY)  ## Measure speed and memory, and print the table.
 constraints: $(READY)  ## Choose the newest versions of all packages and pin them in constraints.txt.
 	rm -rf build/pins
 	$(BIN)/python -m venv build/pins
-	build/pins/bin/python -m pip install torch==2.13.0 -e '.[$(EXTRAS)]' -e autograder
+	build/pins/bin/python -m pip install torch==2.13.0 -e '.[$(EXTRAS)]' -e 'autograder[$(AUTOGRADER_EXTRAS)]'
 	{ sed '/^[^#]/,$$d' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude-editable \
 	  | sed -E '/^(pip|cuda-|nvidia-|triton)/d; s/\+.*//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -99,7 +100,7 @@ $(READY): pyproject.toml autograder/pyproject.toml constraints.txt
 	fi; \
 	{ $(BIN)/python -m pip install -q -c constraints.txt hatchling setuptools && \
 	  { [ -z "$(TORCH_INDEX)" ] || $(BIN)/python -m pip install --no-deps -c constraints.txt --index-url "$(TORCH_INDEX)" torch; } && \
-	  $(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]' -e autograder; \
+	  $(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]' -e 'autograder[$(AUTOGRADER_EXTRAS)]'; \
 	} || { \
 	  [ ! -e .venv/.stale ] || mv .venv/.stale $@; \
 	  echo "Setting up failed; the lines above say why. Run make again when that is put right." >&2; \

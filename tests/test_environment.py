@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution, packages_distributions, requires
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,10 +33,14 @@ def pins() -> dict[str, Version]:
 def named_requirements() -> list[Requirement]:
     """Every requirement of the two projects, those of building them included."""
     project = COURSE["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    extras = [line for of in (project, AUTOGRADER["project"]) for line in _of_extras(of)]
     lines = [*project["dependencies"], *extras, *AUTOGRADER["project"]["dependencies"]]
     lines += [*COURSE["build-system"]["requires"], *AUTOGRADER["build-system"]["requires"]]
     return [Requirement(line) for line in lines if Requirement(line).name not in OWN]
+
+
+def _of_extras(project: dict[str, Any]) -> list[str]:
+    return [line for lines in project["optional-dependencies"].values() for line in lines]
 
 
 @pytest.mark.parametrize("requirement", named_requirements(), ids=str)
@@ -78,10 +83,13 @@ def test_conda_installs_what_make_installs() -> None:
     pip = next(entry["pip"] for entry in conda if isinstance(entry, dict))
     makefile = (ROOT / "Makefile").read_text()
     extras = re.search(r"^EXTRAS := (.*)$", makefile, re.MULTILINE)
+    autograder = re.search(r"^AUTOGRADER_EXTRAS := (.*)$", makefile, re.MULTILINE)
     assert extras is not None
+    assert autograder is not None
     assert set(extras.group(1).split(",")) == EXTRAS == COURSE["project"]["optional-dependencies"].keys()
-    assert pip == ["-c constraints.txt", f"-e .[{extras.group(1)}]", "-e autograder"]
-    assert "-c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]' -e autograder" in makefile
+    assert set(autograder.group(1).split(",")) == AUTOGRADER["project"]["optional-dependencies"].keys()
+    assert pip == ["-c constraints.txt", f"-e .[{extras.group(1)}]", f"-e autograder[{autograder.group(1)}]"]
+    assert "-c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]' -e 'autograder[$(AUTOGRADER_EXTRAS)]'" in makefile
 
 
 def test_every_place_names_the_same_pythons() -> None:
@@ -127,7 +135,7 @@ def declared(*lists: list[str]) -> set[str]:
 
 COURSE_NEEDS = declared(COURSE["project"]["dependencies"])
 EXTRA_NEEDS = {name: declared(lines) for name, lines in COURSE["project"]["optional-dependencies"].items()}
-AUTOGRADER_NEEDS = declared(AUTOGRADER["project"]["dependencies"])
+AUTOGRADER_NEEDS = declared(AUTOGRADER["project"]["dependencies"], _of_extras(AUTOGRADER["project"]))
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,8 @@ def test_a_missing_tool_fails_in_continuous_integration(monkeypatch: pytest.Monk
 def test_a_tool_that_is_there_is_named_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tools.TOOLS, "shell", (("no-such-program", "sh"), "it is always there"))
     assert tools.needs("shell").endswith("/sh")
+
+
+def test_a_tool_that_is_not_on_the_path_is_found_by_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(tools.TOOLS, "shell", (("/b*n/s[h]",), "it is always there"))
+    assert tools.needs("shell") == "/bin/sh"
