@@ -61,7 +61,7 @@ def curves(
     scale = ", on a logarithmic scale" if log else ""
     count = "One curve" if len(lines) == 1 else f"{len(lines)} curves"
     about = [f"{title}: " if title else "", f"{count}, {ylabel} against {xlabel}{scale}."]
-    return Drawing(figure, " ".join(["".join(about), *(_in_words(n, *line, xlabel) for n, line in lines.items())]))
+    return Drawing(figure, " ".join(["".join(about), *(in_words(n, *line, xlabel) for n, line in lines.items())]))
 
 
 def _points(name: str, entries: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,8 @@ def _points(name: str, entries: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
     return places, y
 
 
-def _in_words(name: str, places: np.ndarray, y: np.ndarray, xlabel: str) -> str:
+def in_words(name: str, places: np.ndarray, y: np.ndarray, xlabel: str) -> str:
+    """Say where one curve begins, ends and is least; shapes: places and y (n,)."""
     named = f"{name}: " if name else ""
     good = np.flatnonzero(np.isfinite(y))
     if len(good) == 0:
@@ -90,5 +91,6 @@ def _in_words(name: str, places: np.ndarray, y: np.ndarray, xlabel: str) -> str:
         text += f", least {short(y[least])} at {short(places[least])}"
     bad = np.flatnonzero(~np.isfinite(y))
     if len(bad):
-        text += f"; {len(bad)} of {len(y)} are not finite, the first at {short(places[bad[0]])}"
+        are = "is" if len(bad) == 1 else "are"
+        text += f"; {len(bad)} of {len(y)} {are} not finite, the first at {short(places[bad[0]])}"
     return text + "."

@@ -12,6 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import LayoutEngine
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; none of them carries a meaning alone.
 BLUE, SKY, GREEN, ORANGE, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
@@ -19,6 +20,7 @@ PURPLE, BLACK, GREY = "#CC79A7", "#1A1A1A", "#555555"
 PAPER = "white"  # opaque, so that a picture reads the same on a dark page
 FONT = "DejaVu Sans"  # comes with matplotlib: what was measured is what is drawn
 DPI = 100  # of the picture on the page; the file has twice as many, for sharp screens
+MARGIN = 0.12  # inches of paper around what is drawn: on a dark page its edge shows
 
 
 class Drawing:
@@ -61,7 +63,14 @@ def styled_figure(width: float, height: float) -> Figure:
     """Return an empty figure of that size in inches, which belongs to no window and no pyplot."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=PAPER)
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout_with_margin(), facecolor=PAPER)
+
+
+def layout_with_margin() -> LayoutEngine:
+    """Return matplotlib's constrained layout with a margin of paper around it."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN)
 
 
 def short(value: float) -> str:

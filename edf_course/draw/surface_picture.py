@@ -138,4 +138,4 @@ def _in_words(name: str, path: np.ndarray, loss: Callable[[np.ndarray], Any], la
     text = f"Path {name}: {steps}" if name else f"Path: {steps}"
     text += f" from {ends[0]} to {ends[1]}"
     lost = len(path) - len(finite)
-    return text[:-1] + (f"; {lost} points are not finite." if lost else ".")
+    return text[:-1] + (f"; {lost} {'point is' if lost == 1 else 'points are'} not finite." if lost else ".")

@@ -240,7 +240,7 @@ def test_pictures_have_axes_labels_and_names():
     assert axes.lines[0].get_xydata().tolist() == [[50 * (i + 1), loss] for i, loss in enumerate(cgp.LOSS)]
 
 
-@pytest.mark.parametrize(("backend", "shown"), [("agg", 0), ("TkAgg", 1), ("inline", 1)])
+@pytest.mark.parametrize(("backend", "shown"), [("agg", 0), ("TkAgg", 1), ("module://ipympl.backend_nbagg", 1)])
 def test_a_picture_is_shown_only_where_there_is_something_to_show_it(backend, shown, monkeypatch):
     calls = []
     monkeypatch.setattr(plt, "get_backend", lambda: backend)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from edf_course import draw
 from edf_course.draw.drawing import short, summary
@@ -68,6 +69,17 @@ def test_zero_on_a_logarithmic_scale_is_an_error():
         draw.curves([1.0, 0.0], log=True)
 
 
+@pytest.mark.parametrize("make", [
+    lambda: draw.curves({"loss": FALLING}, title="A title", ylabel="mean loss (nats)"),
+    lambda: draw.surface(bowl, {"GD": [(4.0, 1.5), (1.0, -3.0)]}, title="A title"),
+], ids=["curves", "surface"])  # fmt: skip
+def test_there_is_paper_around_all_that_is_drawn(make):
+    figure = make().figure
+    FigureCanvasAgg(figure).draw()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > 0.1
+
+
 def test_a_surface_shows_every_point_of_its_paths():
     path = np.array([[4.0, 1.5], [1.0, -3.0], [0.5, 0.1]])
     drawing = draw.surface(bowl, {"GD": path}, names=("w", "b"))
@@ -91,14 +103,21 @@ def test_the_text_of_a_surface_says_where_paths_lead():
 def test_a_path_that_overflowed_is_drawn_as_far_as_it_goes():
     drawing = draw.surface(bowl, [(1.0, 1.0), (9.0, 9.0), (np.inf, np.nan)])
     assert len(lines_of(drawing)[0].get_xydata()) == 2
-    assert drawing.text.endswith("; 1 points are not finite.")
+    assert drawing.text.endswith("; 1 point is not finite.")
+
+
+@pytest.mark.parametrize(("bad", "says"), [(1, "; 1 of 3 is not finite, the first at 2."), (2, "; 2 of 3 are not")])
+def test_one_entry_that_is_not_finite_is_said_as_one(bad, says):
+    assert says in draw.curves([1.0] * (3 - bad) + [np.inf] * bad).text
 
 
 def test_a_surface_with_holes_and_a_flat_one_can_be_drawn():
     hole = draw.surface(lambda p: np.nan if p[0] < 0 else p[0], x_range=(-1, 1), y_range=(0, 1))
     assert "from 0 to 1" in hole.text
     hole.png()
-    draw.surface(lambda p: 3.0, x_range=(0, 1), y_range=(0, 1)).png()
+    flat = draw.surface(lambda p: 3.0, x_range=(0, 1), y_range=(0, 1))
+    assert "from 3 to 3" in flat.text
+    flat.png()
 
 
 @pytest.mark.parametrize(("loss", "path", "ranges", "says"), [

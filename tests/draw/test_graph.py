@@ -169,8 +169,11 @@ def test_the_picture_belongs_to_no_window():
 
 def test_dollars_and_underscores_are_letters():
     v = Value(1.0) + 2.0
-    v.label = "cost_$ and $"
-    draw.graph(v).png()
+    v.label = r"$\frac$ of a_cost"  # no formula that could be set
+    drawing = draw.graph(v)
+    drawing.png()
+    (shown,) = [t for t in drawing.figure.axes[0].texts if "frac" in t.get_text()]
+    assert (shown.get_text(), shown.get_parse_math()) == (v.label, False)
 
 
 # What is read: EDF
