@@ -45,23 +45,20 @@ c.GenerateAssignment.preprocessors = [
     "autograder.nbgrader_plugin.RefuseLeaks",
 ]
 
-# Before grading, a submission gets back the cells that it lost, and the source's tags.
+# What is graded is made of a submission by what the gradebook knows of the assignment, whatever its file is like.
+c.Autograde.exporter_class = "autograder.nbgrader_plugin.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "autograder.nbgrader_plugin.RestoreCells",
-    "nbgrader.preprocessors.OverwriteCells",
-    "autograder.nbgrader_plugin.ResetTags",
+    "autograder.nbgrader_plugin.SanitiseSubmission",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
     # Runs submissions in the jail, and judges them outside. In its place "autograder.nbgrader_plugin.ExecuteSubmission"
-    # runs them in a kernel without a jail: for notebooks with tests of their own, of people whom one trusts.
+    # runs them in a kernel without a jail: for languages other than Python, and people whom one trusts.
     "autograder.jailed.GradeInJail",
     "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.nbgrader_plugin.SaveGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

@@ -109,11 +109,15 @@ class Jail:
 
     `jailed=False` runs the same process without any confinement but limits: for machines without bubblewrap, and for
     submissions of people whom one trusts. `torch=True` is for exercises about torch; else there is none inside.
+    `everything=True` withholds no package: for tests of other people's, who may use any.
     Raises: JailError where there can be no jail.
     """
 
-    def __init__(self, limits: Limits | None = None, *, jailed: bool = True, torch: bool = False) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, jailed: bool = True, torch: bool = False, everything: bool = False
+    ) -> None:
         self.limits, self.jailed, self.torch = limits or Limits(), jailed, torch
+        self._withheld = [] if everything else withheld(torch)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -136,7 +140,7 @@ class Jail:
         try:
             settings = {
                 "path": path, "warm": [*WARM, *(["torch"] if self.torch else [])], "jailed": self.jailed,
-                "withheld": withheld(self.torch),
+                "withheld": self._withheld,
                 "limits": self.limits.of_process(self.jailed), "filter": program().hex() if self.jailed else "",
             }  # fmt: skip
         except NoFilter as error:
@@ -165,7 +169,7 @@ class Jail:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise JailError(f"bubblewrap is not here. {WITHOUT}")
-        arguments, path = view(self.torch)
+        arguments, path = view(self._withheld)
         inside = [str(python()), "-I", "-S", "-c", START, AT, *end]
         return [bwrap, *arguments, "--", *inside], {"PATH": "/usr/bin:/bin"}, path
 
@@ -249,7 +253,7 @@ WITHOUT = (
 )
 
 
-def view(torch: bool) -> tuple[list[str], list[str]]:
+def view(withheld: Sequence[str]) -> tuple[list[str], list[str]]:
     """What bubblewrap shows, as its arguments, and sys.path inside."""
     arguments = [
         "--unshare-all", "--cap-add", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "jail",
@@ -273,7 +277,7 @@ def view(torch: bool) -> tuple[list[str], list[str]]:
     path = []
     for number, folder in enumerate(packages):
         inside = f"{AT}/packages{number}"
-        arguments += ["--ro-bind", str(folder), inside, *_masks(folder, inside, torch)]
+        arguments += ["--ro-bind", str(folder), inside, *_masks(folder, inside, withheld)]
         path.append(inside)
     arguments += ["--ro-bind", str(_folder_of("edf_course")), f"{AT}/edf_course"]
     for module in MODULES:
@@ -314,10 +318,10 @@ def _shown(place: Path) -> list[str]:
     return ["--ro-bind", str(place), str(place)] if place.is_dir() else []
 
 
-def _masks(folder: Path, inside: str, torch: bool) -> list[str]:
-    """Empty folders over the packages that know derivatives, or answers."""
+def _masks(folder: Path, inside: str, withheld: Sequence[str]) -> list[str]:
+    """Empty folders over the packages that are withheld, and over those that are shown elsewhere."""
     arguments = []
-    for name in [*withheld(torch), "autograder", "edf_course"]:
+    for name in [*withheld, "autograder", "edf_course"]:
         if (folder / name).is_dir():
             arguments += ["--tmpfs", f"{inside}/{name}", "--remount-ro", f"{inside}/{name}"]
     return arguments

@@ -6,22 +6,30 @@ the source), never by what a submission says of itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import nbformat
+from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode
-from nbgrader.api import Gradebook, SourceCell
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, Execute, NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer, Unicode
 
+from autograder.assemble import assemble
 from autograder.leaks import GivesAway, leaks
+from autograder.lecture import SKIP, Lecture
+from autograder.lecture_files import HIDDEN, recorded_lecture, without_hidden
+from autograder.sanitise import Cell, Sanitised, sanitise
+from autograder.submitted import Unreadable, read_notebook, read_submission
+from edf_course.handin import VERDICT
 
-SKIP = "skip-grading"  # the tag of a cell that is not needed for grading: a demonstration, a long training
-TAGS_THAT_STEER = {SKIP, "skip-execution", "raises-exception"}
-RESTORED = "edf_course_restored"  # set in the metadata of a cell that was missing from the submission
+
+class NotGradedError(Exception):
+    """A submission that cannot be graded; the message is the reason."""
 
 
 class RefuseLeaks(NbGraderPreprocessor):
@@ -32,96 +40,88 @@ class RefuseLeaks(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         names = resources["nbgrader"]
-        found = leaks(nbformat.read(_source_of(self, names), as_version=4), nb)
+        found = leaks(nbformat.read(Place(self, names).notebook("source"), as_version=4), nb)
         if found:
             raise GivesAway(f"{names['assignment']} would give answers away. " + " ".join(found))
         return nb, resources
 
 
-def _source_of(preprocessor: NbGraderPreprocessor, names: dict[str, Any]) -> Path:
-    """The instructor's version of the notebook that is being worked on."""
-    directory = preprocessor.parent.parent.coursedir  # of the exporter's converter
-    folder = directory.format_path(directory.source_directory, ".", names["assignment"])
-    return Path(folder) / f"{names['notebook']}.ipynb"
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in whatever its encoding and format, and never waits for what is no file.
+
+    Raises: NotGradedError with the reason.
+    """
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **more: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        try:
+            content = read_submission(Path(filename))
+            try:
+                return super().from_filename(filename, resources, **more)
+            except (UnicodeDecodeError, nbformat.reader.NotJSONError):
+                handed = read_notebook(content)
+        except Unreadable as error:
+            raise NotGradedError(str(error)) from error
+        notebook = assemble(Sanitised([Cell(c.cell_type, c.source, place=c.place) for c in handed.cells]), {}, {})
+        return self.from_notebook_node(nbformat.from_dict(notebook), resources, **more)
 
 
-class RestoreCells(NbGraderPreprocessor):
-    """Puts back every cell that nbgrader knows and the submission lacks: an answer cell as it was released.
+class Place:
+    """Where nbgrader's converter is: the notebook of a student that it works on, as a preprocessor is told."""
 
-    nbgrader's own `add_missing_cells` leaves deleted answers out, and stops where two neighbours are missing.
+    def __init__(self, preprocessor: NbGraderPreprocessor, names: Mapping[str, str]) -> None:
+        self._directory = preprocessor.parent.parent.coursedir  # of the exporter's converter
+        self._hidden = ClearHiddenTests(config=preprocessor.config)
+        self._db_url = names["db_url"]
+        self.assignment, self.name, self.student = names["assignment"], names["notebook"], names.get("student", ".")
+
+    def notebook(self, step: str) -> Path:
+        """The notebook in one of nbgrader's folders: "source", "submitted", "autograded"."""
+        student = "." if step == "source" else self.student
+        folder = self._directory.format_path(getattr(self._directory, f"{step}_directory"), student, self.assignment)
+        return Path(folder) / f"{self.name}.ipynb"
+
+    def lecture(self) -> Lecture:
+        """What the gradebook knows of the notebook."""
+        hidden = self._hidden.begin_test_delimeter, self._hidden.end_test_delimeter
+        with Gradebook(self._db_url) as gradebook:
+            return recorded_lecture(gradebook, self.assignment, self.name, self.notebook("source"), hidden)
+
+    def gradebook(self) -> Path:
+        """Where the gradebook is; where that is no file, beside the folder of what was graded."""
+        scheme, _, path = self._db_url.partition(":///")
+        if scheme == "sqlite":
+            return Path(path)
+        folder = self._directory.format_path(self._directory.autograded_directory, ".", ".")
+        return Path(folder).resolve().parent / "gradebook"
+
+
+class SanitiseSubmission(NbGraderPreprocessor):
+    """Makes the notebook that is graded of what was handed in: what the gradebook knows decides, and the source's tags.
+
+    Cells that are not needed for grading get the tag "skip-grading". Raises: NotGradedError with the reason.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        names = resources["nbgrader"]
-        with Gradebook(names["db_url"]) as gradebook:
-            source = gradebook.find_notebook(names["notebook"], names["assignment"])
-            points = {cell.name: cell.max_score for cell in source.grade_cells}
-            solutions = {cell.name for cell in source.solution_cells}
-            known = [_as_released(cell, points, cell.name in solutions) for cell in source.source_cells]
-        for cell in nb.cells:
-            if cell.metadata.get("nbgrader") == {}:  # what DeduplicateIds leaves of the copy of a cell
-                del cell.metadata["nbgrader"]
-        present = {_grade_id(cell) for cell in nb.cells}
-        after = 0  # where the next missing cell belongs: behind the one that comes before it in the source
-        for cell in known:
-            if _grade_id(cell) in present:
-                after = 1 + next(i for i, c in enumerate(nb.cells) if _grade_id(c) == _grade_id(cell))
-            else:
-                self.log.warning("The cell %s was missing from the submission", _grade_id(cell))
-                if (nb.nbformat, nb.nbformat_minor) < (4, 5):
-                    del cell["id"]
-                nb.cells.insert(after, cell)
-                after += 1
-        return nb, resources
+        place = Place(self, resources["nbgrader"])
+        try:
+            clean = sanitise(read_submission(place.notebook("submitted")), place.lecture())
+        except Unreadable as error:
+            raise NotGradedError(str(error)) from error
+        for line in clean.mended:
+            self.log.warning("%s: %s", place.student, line)
+        shown = {} if ClearOutput(config=self.config).enabled else _own_outputs(clean, nb)
+        return nbformat.from_dict(assemble(clean, shown, {"mended": clean.mended}, steer=True)), resources
 
 
-def _grade_id(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
-
-
-def _as_released(cell: SourceCell, points: dict[str, float], solution: bool) -> NotebookNode:
-    """The cell as the release has it, but with its hidden tests."""
-    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    made = new(cell.source)
-    made.metadata = NotebookNode(deletable=False, **{RESTORED: True})
-    made.metadata["nbgrader"] = NotebookNode(
-        schema_version=3,
-        grade_id=cell.name,
-        grade=cell.name in points,
-        solution=solution,
-        locked=cell.locked,
-        task=False,
-        cell_type=cell.cell_type,
-        checksum=cell.checksum,
-    )
-    if cell.name in points:
-        made.metadata["nbgrader"]["points"] = points[cell.name]
-    return made
-
-
-class ResetTags(NbGraderPreprocessor):
-    """Lets only the source decide which cells are skipped: a tag that a submission brings is dropped.
-
-    A plain cell that reads as one that the source tags "skip-grading" is skipped; once changed, it runs.
-    """
-
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        skipped = self._skipped(resources["nbgrader"])
-        for cell in nb.cells:
-            tags = [tag for tag in cell.metadata.get("tags", []) if tag not in TAGS_THAT_STEER]
-            if cell.cell_type == "code" and "nbgrader" not in cell.metadata and cell.source.strip() in skipped:
-                tags.append(SKIP)
-            cell.metadata["tags"] = tags
-        return nb, resources
-
-    def _skipped(self, names: dict[str, Any]) -> set[str]:
-        """What the cells say that the source tags; nothing where the source is gone: then all cells run."""
-        source = _source_of(self, names)
-        if not source.is_file():
-            self.log.warning("%s is not there, so no cell is skipped", source)
-            return set()
-        cells = nbformat.read(source, as_version=4).cells
-        return {cell.source.strip() for cell in cells if SKIP in cell.metadata.get("tags", [])}
+def _own_outputs(clean: Sanitised, nb: NotebookNode) -> dict[int, list[Any]]:
+    """The outputs that the submission brings, of each cell that is its own or is there in it."""
+    return {
+        i: nb.cells[cell.place].get("outputs", [])
+        for i, cell in enumerate(clean.cells)
+        if cell.place is not None and cell.place < len(nb.cells)
+    }
 
 
 class ExecuteSubmission(Execute):
@@ -160,24 +160,25 @@ class HideTests(NbGraderPreprocessor):
     An error's traceback quotes the cell, so only its last line stays.
     """
 
-    begin = Unicode("BEGIN HIDDEN TESTS", help="The line from which a test cell is hidden.").tag(config=True)
-    end = Unicode("END HIDDEN TESTS", help="The line up to which it is hidden.").tag(config=True)
+    begin = Unicode(HIDDEN[0], help="The line from which a test cell is hidden.").tag(config=True)
+    end = Unicode(HIDDEN[1], help="The line up to which it is hidden.").tag(config=True)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if is_grade(cell) and not is_solution(cell) and self.begin in cell.source:
-            cell.source = self._shown(cell.source)
+            cell.source = without_hidden(cell.source, (self.begin, self.end))
             for output in cell.get("outputs", []):
                 if output.output_type == "error":
                     output.traceback = [f"{output.ename}: {output.evalue}"]
         return cell, resources
 
-    def _shown(self, source: str) -> str:
-        shown, hidden = [], False
-        for line in source.split("\n"):
-            if self.begin in line:
-                hidden = True
-            elif self.end in line:
-                hidden = False
-            elif not hidden:
-                shown.append(line)
-        return "\n".join(shown)
+
+class SaveGrades(SaveAutoGrades):
+    """Saves the automatic grades; and where the judge has flagged an answer, that a human has to look."""
+
+    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        super()._add_score(cell, resources)
+        verdicts = [output.get("data", {}).get(VERDICT) for output in cell.get("outputs", [])]
+        if any(verdict and verdict.get("flagged") for verdict in verdicts):
+            names = (self.notebook_id, self.assignment_id, self.student_id)
+            self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *names).needs_manual_grade = True
+            self.gradebook.db.commit()

@@ -12,7 +12,7 @@ import nbformat
 from autograder.course import Course
 from autograder.gradebook import Score, standings
 from autograder.journal import Journal
-from autograder.nbgrader_plugin import RESTORED
+from autograder.lecture import RESTORED
 from autograder.release import exercise_of
 from edf_course.handin import VERDICT
 

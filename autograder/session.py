@@ -6,24 +6,38 @@ already stay. So a sick cell costs what depends on it, and nothing else.
 
 from __future__ import annotations
 
-import re
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograder import outputs
+from autograder.beside import MAX_FILES, Beside, may_be_written
 from autograder.jail import Inmate, Jail
 from autograder.lecture import HandIn
-from autograder.sanitise import Step
-from autograder.wire import Gone, Late, Message, WireError, printable, probe_message, read_answer
+from autograder.outputs import Json
+from autograder.plain_tests import outcome, plain_python
+from autograder.sanitise import Cell
+from autograder.wire import (
+    Gone,
+    Late,
+    Message,
+    WireError,
+    file_messages,
+    printable,
+    probe_message,
+    read_answer,
+    read_file_part,
+)
 from edf_course.exercises import statement
 from edf_course.exercises.probes import Answer, Failure, Probe
 
 Respond = Callable[[Probe], Answer]
 Judge = Callable[[HandIn, Respond], Any]
 
-MAX_OUTPUTS = 500  # of one cell
-_BASE64 = re.compile(r"[A-Za-z0-9+/=\n]*", re.ASCII)
+LEAST_OUTPUT = 2000  # bytes that a cell may show when those before it have shown too much
+ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # what nbgrader tells other people's notebooks
 
 
 class Sick(Exception):
@@ -39,87 +53,147 @@ class Session:
     """What came of a submission in the jail.
 
     judged: by exercise, what the judge said. failed: by exercise, why it could not say anything. outputs: of each step.
-    notes: what an instructor should know, a sentence each.
+    notes: what an instructor should know, a sentence each. files: what the notebook wrote, where that was asked for.
     """
 
     judged: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    outputs: dict[int, list[Json]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def is_done(self, number: int, step: Cell) -> bool:
+        """Whether there is a verdict on the step already, which stays."""
+        if step.hand_in:
+            return step.hand_in.exercise in {**self.judged, **self.failed}
+        return step.role == "test" and number in self.outputs
 
 
-def run(jail: Jail, steps: Sequence[Step], judge: Judge) -> Session:
-    """Run the steps in the jail and have each hand-in judged. Raises: JailError where the jail itself broke."""
+def run(
+    jail: Jail, steps: Sequence[Cell], judge: Judge, *, plain: bool = False, beside: Beside | None = None
+) -> Session:
+    """Run the steps in the jail and have each hand-in judged.
+
+    plain: they are other people's, and find what nbgrader promises them. beside: the files that lie in the notebook's
+    folder; where they are given, what it writes there is brought back.
+    Raises: JailError where the jail itself broke.
+    """
     session = Session()
     deadline = time.monotonic() + jail.limits.notebook_seconds
     without: set[int] = set()
     for _ in range(jail.limits.restarts + 1):
-        sick = _Attempt(jail, steps, judge, session, deadline, without).run()
+        sick = _Attempt(jail, steps, judge, session, deadline, without).run(plain, beside)
         if sick is None:
-            return session
+            break
         number, reason = sick
-        step = steps[number]
-        what = step.hand_in.exercise if step.hand_in else step.grade_id or f"number {number + 1}"
-        session.notes.append(f"The cell {what} was left out in the end: {reason}.")
+        _leave_out(session, number, steps[number], reason)
         without.add(number)
-        if step.hand_in and step.hand_in.exercise not in session.judged:
-            session.failed[step.hand_in.exercise] = reason
         if time.monotonic() >= deadline:
             break
-    for step in steps:
-        if step.hand_in and step.hand_in.exercise not in session.judged:
-            session.failed.setdefault(step.hand_in.exercise, f"it was not reached, because before it {reason}")
+    for number, step in enumerate(steps):
+        if number not in session.outputs and not session.is_done(number, step):
+            because = f"it was not reached, because before it {reason}"
+            session.outputs[number] = [outputs.error("NotRun", because)]
+            if step.hand_in:
+                session.failed[step.hand_in.exercise] = because
     return session
+
+
+def _leave_out(session: Session, number: int, step: Cell, reason: str) -> None:
+    what = step.hand_in.exercise if step.hand_in else step.grade_id or f"number {number + 1}"
+    session.notes.append(f"The cell {what} was left out in the end: {reason}.")
+    if not session.is_done(number, step):
+        session.outputs[number] = [outputs.error("NotRun", reason)]
+        if step.hand_in:
+            session.failed[step.hand_in.exercise] = reason
 
 
 class _Attempt:
     """One process that runs the steps from the first one on."""
 
     def __init__(
-        self, jail: Jail, steps: Sequence[Step], judge: Judge, session: Session, deadline: float, without: set[int]
+        self, jail: Jail, steps: Sequence[Cell], judge: Judge, session: Session, deadline: float, without: set[int]
     ) -> None:
         self.jail, self.steps, self.judge, self.session = jail, steps, judge, session
         self.deadline, self.without = deadline, without
         self.asked = 0
+        self.output_left = jail.limits.notebook_output
 
-    def run(self) -> tuple[int, str] | None:
+    def run(self, plain: bool, beside: Beside | None) -> tuple[int, str] | None:
         """Return the step that ended the process, and why, or None where all were run."""
         with self.jail.inmate() as inmate:
             self.inmate: Inmate = inmate
-            for number, step in enumerate(self.steps):
-                done = step.hand_in and step.hand_in.exercise in {**self.session.judged, **self.session.failed}
-                if number in self.without or done:
-                    continue
-                try:
-                    self._step(number, step)
-                except Sick as sick:
-                    return number, str(sick)
+            number = 0
+            try:
+                self._prepare(plain, beside)
+                for number, step in enumerate(self.steps):
+                    skip = step.hand_in and self.session.is_done(number, step)
+                    if number not in self.without and not skip:
+                        self._step(number, step)
+            except Sick as sick:
+                return number, str(sick)
+            if beside is not None:
+                self._collect()
         return None
 
-    def _step(self, number: int, step: Step) -> None:
+    def _prepare(self, plain: bool, beside: Beside | None) -> None:
+        if plain:
+            self._send(Message("environment", ENVIRONMENT))
+        for name, content in beside.files.items() if beside else ():
+            for part in file_messages(name, content):
+                self._send(part)
+
+    def _step(self, number: int, step: Cell) -> None:
         seconds = self.jail.limits.cell_seconds
-        values = {"cell": number, "source": step.source, "hand_in": step.hand_in is not None, "seconds": seconds}
-        self._send(Message("run", values))
-        message = self._receive(seconds)
-        if step.hand_in and message.type == "hand_in":
-            if message.values != {"exercise": step.hand_in.exercise}:
+        ran = self._run(number, step, seconds)
+        if step.hand_in and ran.type == "hand_in":
+            if ran.values != {"exercise": step.hand_in.exercise}:
                 raise Forged("it handed in another exercise in this one's place")
             verdict = self._hand_in(step.hand_in)
             self._send(Message("done"))
-            message = self._receive(seconds)
-            outputs = _ran(message, number)
+            shown = self._shown(self._receive(seconds), number, step)
             self.session.judged[step.hand_in.exercise] = verdict
         else:
-            outputs = _ran(message, number)
+            shown = self._shown(ran, number, step)
             if step.hand_in:
-                self.session.failed[step.hand_in.exercise] = self._why_nothing(step.hand_in, outputs)
-        self.session.outputs[number] = outputs
+                self.session.failed[step.hand_in.exercise] = self._why_nothing(step.hand_in, shown)
+        if not self.session.is_done(number, step) or step.hand_in:
+            self.session.outputs[number] = shown
 
-    def _why_nothing(self, hand_in: HandIn, outputs: Sequence[Mapping[str, Any]]) -> str:
+    def _run(self, number: int, step: Cell, seconds: float) -> Message:
+        """Have a cell run, a lecture's own as plain Python."""
+        kind = step.role if step.role in ("hand_in", "test", "fixed") else "student"
+        source, show_value = (step.source, True) if kind == "student" else plain_python(step.source)
+        self.output = min(self.jail.limits.cell_output, max(self.output_left, LEAST_OUTPUT))
+        self.nonce = secrets.token_hex(8)
+        values = {
+            "cell": number, "source": source, "kind": kind, "seconds": seconds, "show_value": show_value,
+            "output": self.output, "nonce": self.nonce,
+        }  # fmt: skip
+        self._send(Message("run", values))
+        return self._receive(seconds)
+
+    def _shown(self, ran: Message, number: int, step: Cell) -> list[Json]:
+        """The outputs of the cell that was run. Raises: Forged for anything else."""
+        values = ran.values
+        value = values.get("value")
+        named = (ran.type, values.get("cell"), values.get("nonce")) == ("ran", number, self.nonce)
+        if not named or type(values.get("succeeded")) is not bool or not isinstance(value, str | None):
+            raise Forged(f"it sent {printable(ran.type, 40)!r} out of turn")
+        try:
+            shown = outputs.within(outputs.read_outputs(ran), self.output)
+        except outputs.NotAnOutput as error:
+            raise Forged(f"it sent {error}") from error
+        self.output_left -= outputs.size_of(shown)
+        if step.of is None or step.role == "answer":
+            return shown
+        return outcome(step.of, shown, values["succeeded"], None if value is None else printable(value, 10_000))
+
+    def _why_nothing(self, hand_in: HandIn, shown: Sequence[Mapping[str, Any]]) -> str:
         """Why no object came: the error of the answer's own cell, or else of the hand-in."""
         own = hand_in.grade_id.removesuffix("-hand-in")
         answers = [n for n, step in enumerate(self.steps) if step.grade_id == own]
-        for output in [*(o for n in answers for o in self.session.outputs.get(n, [])), *outputs]:
+        for output in [*(o for n in answers for o in self.session.outputs.get(n, [])), *shown]:
             if output["output_type"] == "error":
                 return f"nothing was handed in: {output['ename']}: {output['evalue']}".rstrip(": ")
         return f"nothing was handed in: hand_in was not called for {hand_in.exercise}"
@@ -155,6 +229,25 @@ class _Attempt:
         except WireError as error:
             raise Forged(f"it sent something else than an answer ({error})") from error
 
+    def _collect(self) -> None:
+        """Bring back the files that the notebook wrote; whatever goes wrong with them costs nothing else."""
+        most, seconds = self.jail.limits.scratch // 2, self.jail.limits.cell_seconds
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+        found: dict[str, bytearray] = {}
+        parts = 0
+        try:
+            self._send(Message("collect", {"most": most}))
+            while (message := self._receive(seconds)).type != "all":
+                name, part = read_file_part(message)
+                most, parts = most - len(part), parts + 1
+                if most < 0 or parts > MAX_FILES:
+                    raise WireError("there is more than is kept")
+                if may_be_written(name):
+                    found.setdefault(name, bytearray()).extend(part)
+        except (Sick, WireError) as error:
+            self.session.notes.append(f"What it wrote into its folder was not all kept: {error}.")
+        self.session.files = {name: bytes(content) for name, content in found.items()}
+
     def _send(self, message: Message) -> None:
         try:
             self.inmate.connection.send(message, time.monotonic() + self.jail.limits.grace_seconds)
@@ -179,37 +272,3 @@ class _Attempt:
         code = self.inmate.kill()
         names = {-9: "it was killed, or closed its connection to the judge", -11: "it ended in a segmentation fault"}
         return Sick(names.get(code or 0, f"it ended its process (code {code})"))
-
-
-def _ran(message: Message, number: int) -> list[dict[str, Any]]:
-    """The outputs of a cell, rebuilt from plain text and PNG pictures. Raises: Forged for anything else."""
-    values = message.values
-    if message.type != "ran" or values.get("cell") != number or not isinstance(values.get("outputs"), list):
-        raise Forged(f"it sent {printable(message.type, 40)!r} out of turn")
-    if message.arrays or len(values["outputs"]) > MAX_OUTPUTS:
-        raise Forged("it sent more than anybody asked for")
-    return [_output(o) for o in values["outputs"]]
-
-
-def _output(said: Any) -> dict[str, Any]:
-    kind = said.get("output_type") if isinstance(said, dict) else None
-    if kind == "stream" and said.get("name") in ("stdout", "stderr"):
-        return {"output_type": kind, "name": said["name"], "text": _text(said.get("text"))}
-    if kind == "error" and isinstance(said.get("traceback"), list):
-        lines = [_text(line) for line in said["traceback"]]
-        return {"output_type": kind, "ename": _text(said.get("ename")), "evalue": _text(said.get("evalue")),
-                "traceback": lines}  # fmt: skip
-    if kind in ("display_data", "execute_result") and isinstance(said.get("data"), dict):
-        data = {"text/plain": _text(said["data"].get("text/plain", ""))}
-        picture = said["data"].get("image/png")
-        if isinstance(picture, str) and _BASE64.fullmatch(picture):
-            data["image/png"] = picture
-        more = {"execution_count": None} if kind == "execute_result" else {}
-        return {"output_type": kind, "data": data, "metadata": {}, **more}
-    raise Forged("it sent an output of another form")
-
-
-def _text(said: Any) -> str:
-    if not isinstance(said, str):
-        raise Forged("it sent an output of another form")
-    return printable(said, 200_000)

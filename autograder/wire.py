@@ -14,7 +14,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ MAX_TEXT = 700  # characters of a failure's text
 KINDS = "biufc"
 FAILURES = frozenset({"unwritten", "raised", "time", "unusable"})
 MAX_NOTICED = 20
+FILE_PART = 1 << 20  # bytes of a file in one message
 
 PLAIN = frozenset(b"b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split())  # kinds of numbers, and their bytes
 # .npy as NumPy writes it, version 1.0: byte order, kind and width of the numbers, and the shape.
@@ -231,6 +232,20 @@ def read_answer(message: Message, number: int, probe: Probe) -> Answer:
     if not all(isinstance(n, str) and _REMARK.fullmatch(n) for n in noticed):
         raise WireError("a remark of another form")
     return Answer(passes, _failure(values["failure"]), frozenset(noticed))
+
+
+def file_messages(name: str, content: bytes) -> Iterator[Message]:
+    """A file in parts, none of which is too long for a frame."""
+    for start in range(0, max(len(content), 1), FILE_PART):
+        yield Message("file", {"name": name}, {"bytes": np.frombuffer(content[start : start + FILE_PART], np.uint8)})
+
+
+def read_file_part(message: Message) -> tuple[str, bytes]:
+    """The name of a file and (a part of) what is in it. Raises: WireError for anything else."""
+    name, part = message.values.get("name"), message.arrays.get("bytes")
+    if message.type != "file" or not isinstance(name, str) or part is None or part.dtype != np.uint8:
+        raise WireError(f"{printable(message.type, 40)!r}, where a file was asked for")
+    return name, part.tobytes()
 
 
 def _failure(said: Any) -> Failure | None:

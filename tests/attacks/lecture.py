@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.jail import MB, Limits
-from autograder.lecture import HandIn, Lecture
+from autograder.lecture import HandIn, Lecture, Role, SourceCell
 
 SECRET = b"a secret of the tests' own, 32 B"
 LIMITS = Limits(notebook_seconds=15, cell_seconds=1.5, probe_seconds=1, grace_seconds=1, memory=1024 * MB)
@@ -90,13 +90,32 @@ def hand_in_source(key: str) -> str:
     return f'# Graded when you hand in.\nhand_in("edf.{key}", {NAMES[key]})'
 
 
+def check_source(key: str) -> str:
+    """The check cell of an exercise."""
+    return f'check("edf.{key}", {NAMES[key]})'
+
+
+def source_cell(grade_id: str, role: Role, source: str, released: str, points: float | None = None) -> SourceCell:
+    """A cell as the gradebook has it."""
+    answers = role == "answer"
+    mark: dict[str, Any] = {"grade_id": grade_id, "schema_version": 3, "solution": answers, "grade": points is not None}
+    mark |= {"locked": not answers, "task": False, "cell_type": "code"} | ({} if points is None else {"points": points})
+    return SourceCell(grade_id, "code", source, released, role, mark)
+
+
 LECTURE = Lecture(
     "small",
+    tuple(
+        cell
+        for k in NAMES
+        for cell in (
+            source_cell(k, "answer", NOTHING[k], NOTHING[k]),
+            source_cell(f"{k}-check", "check", check_source(k), check_source(k), 0.0),
+            source_cell(f"{k}-hand-in", "hand_in", hand_in_source(k), "# Graded when you hand in.", POINTS[f"edf.{k}"]),
+        )
+    ),
     tuple(HandIn(f"{k}-hand-in", f"edf.{k}", NAMES[k], hand_in_source(k), POINTS[f"edf.{k}"]) for k in NAMES),
-    NOTHING,
-    {f"{k}-check": f'check("edf.{k}", {NAMES[k]})' for k in NAMES},
     frozenset({"import time\ntime.sleep(1000)  # a long training"}),
-    tuple(f"{k}{part}" for k in NAMES for part in ("", "-check", "-hand-in")),
 )
 
 
@@ -115,7 +134,7 @@ def cells(first: str = "", last: str = "", between: str = "", **answers: str) ->
     for i, key in enumerate(NAMES):
         made += [
             code(answers.get(key, RIGHT[key]), key),
-            code(LECTURE.locked[f"{key}-check"], f"{key}-check"),
+            code(check_source(key), f"{key}-check"),
             code("# Graded when you hand in.", f"{key}-hand-in"),
         ]
         made += [code(between)] if between and i == 0 else []

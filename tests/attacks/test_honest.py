@@ -81,7 +81,7 @@ def test_an_answer_that_lost_its_mark_is_found(graded: Grader) -> None:
     made = [cell | {"metadata": {}} for cell in cells()]
     result = graded(notebook(made))
     assert tuple(e.points for e in result.exercises) == FULL
-    assert len(result.mended) == 2 * len(NAMES)  # the mark of each answer, and each hand-in
+    assert len(result.mended) == 3 * len(NAMES)  # the mark of each answer, check and hand-in
 
 
 def test_a_deleted_answer_is_put_back_and_said(graded: Grader) -> None:
