@@ -2,8 +2,9 @@
 
     from edf_course import edf, check, hand_in, progress, yours_or_library
 
-`edf` is the Educational Framework, `calculus` derivatives by nudging, `data` the digits, `exercises` what the lectures
-ask, `check` whether an answer is right, `explore` figures that answer to the hand.
+Three engines: `edf` is the Educational Framework, `scalar` differentiates single numbers, `cgp` graphs of expressions.
+`calculus` and `least_squares` check them by nudging, `optim` takes their steps, `data` brings digits, `draw` and
+`explore` show what happens. `exercises` is what the lectures ask, `check` whether an answer is right.
 """
 
 from edf_course.check import CheckFailed, CheckResult, check, yours_or_library
