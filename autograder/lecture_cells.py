@@ -59,9 +59,13 @@ class LectureCells:
                 function.__code__ = code
         self._namespace["__builtins__"] = builtins
 
-    def run(self, source: str, show_value: bool) -> tuple[bool, str | None]:
-        """Run a cell of plain Python. Return whether it ended without an error, and its value's text, if it has one."""
-        self._put_back()
+    def run(self, source: str, show_value: bool, guard: bool) -> tuple[bool, str | None]:
+        """Run a cell of plain Python. Return whether it ended without an error, and its value's text, if it has one.
+
+        guard: put modules back before.
+        """
+        if guard:
+            self._put_back()
         outputs = self.shell.outputs
         try:
             with self.shell.builtin_trap:

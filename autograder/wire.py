@@ -7,6 +7,7 @@ called, and no number in it decides how much memory is taken.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -169,8 +170,15 @@ def _npy(name: str, array: Any) -> bytes:
         raise WireError(f"{name} is no array of numbers")
     if plain.dtype.itemsize > (16 if plain.dtype.kind == "c" else 8):  # long doubles differ from machine to machine
         plain = plain.astype(complex if plain.dtype.kind == "c" else float)
+    return _header_of(plain.dtype, plain.shape) + plain.tobytes()
+
+
+@functools.lru_cache(maxsize=4096)
+def _header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """How .npy of that kind begins, by NumPy's own hand; the same few shapes come again and again."""
     file = io.BytesIO()
-    npy.write_array(file, plain, version=(1, 0), allow_pickle=False)
+    array = np.broadcast_to(np.zeros((), dtype), shape) if 0 not in shape else np.zeros(shape, dtype)
+    npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array) | {"fortran_order": False})
     return file.getvalue()
 
 

@@ -240,7 +240,7 @@ class Worker:
 
     def _run_lecture_s(self, source: str, show_value: bool) -> tuple[bool, str | None]:
         cells = self.shell.lecture_cells
-        ended = cells.run(source, show_value)
+        ended = cells.run(source, show_value, guard=self.kind != "hand_in")
         if self.kind == "fixed":
             cells.keep()
         if self.kind != "hand_in":
