@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from autograder import pool
+from autograder import cluster, pool
 
 if TYPE_CHECKING:
     from autograder.classroom import News
@@ -114,10 +114,9 @@ class _Run:
     def _graders(self, jailed: bool) -> pool.Graders:
         from autograder.jailed import limits_of
 
-        if self.scheduler is not None:
-            executor, workers = pool.dask_executor(self.scheduler)
-            return pool.Graders(lambda: executor, workers)
         limits = limits_of(self.course.config)
+        if self.scheduler is not None:
+            return cluster.cluster_graders(self.scheduler, limits, jailed)
         return pool.Graders(lambda: pool.LocalExecutor(self.workers, limits, jailed), self.workers)
 
     def _chosen(self, only: tuple[str, ...]) -> list[str]:

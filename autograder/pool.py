@@ -1,4 +1,4 @@
-"""Where submissions are graded: in processes of this machine, or on the workers of a Dask cluster.
+"""Where submissions are graded: in processes of this machine, or wherever an executor has its workers (see `cluster`).
 
 A job is all that grading one submission needs, as plain data, so that a worker needs nothing of this machine but the
 installed packages. Jobs are handed out a few at a time; where a worker dies, its jobs are done again.
@@ -7,35 +7,31 @@ installed packages. Jobs are handed out a few at a time; where a worker dies, it
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    as_completed,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from multiprocessing import connection, forkserver, get_context, parent_process, util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autograder.beside import Beside
     from autograder.grades import SubmissionGrade
     from autograder.jail import Jail, Limits
     from autograder.lecture import Lecture
 
 VERSION = version("edf-autograder")
 AHEAD = 2  # jobs for each worker that are handed out at a time: it never waits for the next one
-DEATHS = 3  # after so many of its workers have died, a submission is not tried again
+DEATHS = 3  # after so many of its workers have died, a job is not tried again
+LOOK = 5.0  # seconds without news, after which one looks whether the workers are still there
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -45,6 +41,12 @@ class NoJail(Exception):
 
 class NoCluster(Exception):
     """There is no such cluster, or it is not as it must be; the message says what to do."""
+
+
+class WorkerDied(Exception):
+    """So many workers of a cluster died of a job, or while they had it."""
+
+    deaths = DEATHS - 1  # by itself it was tried several times, but hardly alone
 
 
 @dataclass(frozen=True)
@@ -58,48 +60,76 @@ class Terms:
     version: str = VERSION
 
 
-def grade_here(content: bytes, terms: Terms) -> SubmissionGrade:
-    """Grade a submission in this process, in its warm jail.
+def grade_here(content: bytes, terms: Terms, beside: Beside | None = None) -> SubmissionGrade:
+    """Grade a submission in this process, in its warm jail. `beside`: the files in its folder; see submission.grade.
 
     Where the jail breaks under a submission it is begun anew, once; then the submission is at fault, and that is said.
     Raises: NoJail where this machine has none; NoCluster where another version of the autograder is installed here.
     """
     from autograder.submission import JailError, grade
 
-    if terms.version != VERSION:
-        raise NoCluster(f"A worker has edf-autograder {VERSION}, the course {terms.version}: install the same on both.")
+    _must_be(terms.version)
     said = ""
     with _one_at_a_time:
         for _ in range(2):
+            jail = _jail_here(terms.limits, terms.jailed, terms.lecture.is_plain)
             try:
-                jail = warm_jail(terms.limits, terms.jailed)
-            except JailError as error:
-                raise NoJail(str(error)) from None
-            try:
-                return grade(content, terms.lecture, terms.secret, jail)
+                return grade(content, terms.lecture, terms.secret, jail, beside)
             except JailError as error:
                 said = str(error)
                 discard(jail)
+            except Exception as error:  # a fault of ours: this one is looked at by a human, the next one is graded
+                discard(jail)
+                return _ungraded(f"the grader itself failed: {type(error).__name__}: {error}", terms)
     return _ungraded(f"the jail broke while it ran, twice: {said}", terms)
 
 
-_warm: dict[tuple[Limits, bool, bool], Jail] = {}
+def get_ready(limits: Limits, jailed: bool, wanted: str = VERSION) -> None:
+    """Import the judge and start the jail of this process, before there is something to grade.
+
+    Raises: NoJail where this machine has none; NoCluster where another version of the autograder is installed here.
+    """
+    _must_be(wanted)
+    import autograder.submission  # noqa: F401
+
+    with _one_at_a_time:
+        _jail_here(limits, jailed)
+
+
+def _must_be(wanted: str) -> None:
+    if wanted != VERSION:
+        raise NoCluster(f"A worker has edf-autograder {VERSION}, the course {wanted}: install the same on both.")
+
+
+def _jail_here(limits: Limits, jailed: bool, everything: bool = False) -> Jail:
+    from autograder.jail import JailError
+
+    try:
+        return warm_jail(limits, jailed, everything=everything)
+    except JailError as error:
+        raise NoJail(str(error)) from None
+
+
+_warm: dict[tuple[Limits, bool, bool, bool], Jail] = {}
 _one_at_a_time = threading.Lock()  # a worker of Dask has threads, a jail takes one submission at a time
 
 
-def warm_jail(limits: Limits, jailed: bool, torch: bool = False) -> Jail:
+def warm_jail(limits: Limits, jailed: bool, torch: bool = False, everything: bool = False) -> Jail:
     """The jail of this process with these limits; started when it is asked for first, and anew where it has ended.
 
     Raises: JailError where there can be none.
     """
-    from autograder.jail import Jail
+    from autograder.jail import Jail, JailError
 
-    key = (limits, jailed, torch)
+    key = (limits, jailed, torch, everything)
     if key in _warm and not _warm[key].is_open:
         discard(_warm[key])
     if key not in _warm:
-        jail = Jail(limits, jailed=jailed, torch=torch)
-        jail.start()
+        jail = Jail(limits, jailed=jailed, torch=torch, everything=everything)
+        try:
+            jail.start()
+        except OSError as error:
+            raise JailError(f"The jail could not be started: {error}") from error
         _warm[key] = jail
     return _warm[key]
 
@@ -121,14 +151,13 @@ atexit.register(_close_jails)
 
 def _begin(limits: Limits | None, jailed: bool) -> None:
     """Make a new worker ready. Where it has no jail, that is said when it is given its first job."""
-    from autograder.jail import JailError
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever hands out the jobs
     util.Finalize(None, _close_jails, exitpriority=1)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    gc.freeze()  # what was imported stays for good: to look through it again and again would only cost time and pages
     if limits is not None:
-        with suppress(JailError):
-            warm_jail(limits, jailed)
+        with suppress(NoJail):
+            get_ready(limits, jailed)
 
 
 def _end_with_the_parent() -> None:
@@ -136,8 +165,10 @@ def _end_with_the_parent() -> None:
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    _close_jails()
-    os._exit(1)
+    try:
+        _close_jails()
+    finally:
+        os._exit(1)
 
 
 def preheat() -> None:
@@ -148,50 +179,63 @@ def preheat() -> None:
 
 
 class LocalExecutor(ProcessPoolExecutor):
-    """Processes of this machine, forked from one that has imported the judge; with `limits`, each has a warm jail."""
+    """Processes of this machine, forked from one that has imported the judge; with `limits`, each has a warm jail.
+
+    The first worker gets ready while whoever grades does; the others start when it is.
+    """
 
     def __init__(self, workers: int, limits: Limits | None = None, jailed: bool = True) -> None:
         preheat()
         context = get_context("forkserver")
         super().__init__(workers, mp_context=context, initializer=_begin, initargs=(limits, jailed))
-        self.submit(os.getpid)  # it starts processes only when there is work
+        self._first = threading.Thread(target=self._start, daemon=True)
+        self._first.start()
+
+    def _start(self) -> None:
+        """Start a worker, by giving it nothing to do; that waits until there is a process to fork it from."""
+        with suppress(BrokenProcessPool, CancelledError, RuntimeError):  # it died, or nobody wants it any more
+            super().submit(os.getpid).result()
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Schedule a call on a worker."""
+        self._first.join()
+        return super().submit(*args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
-        """Let the workers go; what has not begun is not begun any more."""
+        """Let the workers go: when they have done what they do, or at once where one does not `wait` for that."""
+        workers = list((self._processes or {}).values())
         super().shutdown(wait, cancel_futures=cancel_futures)
+        if not wait:
+            for worker in workers:
+                worker.terminate()
 
 
-def dask_executor(address: str) -> tuple[Executor, int]:
-    """The workers of the Dask cluster whose scheduler has this address, and how many there are.
+@dataclass(frozen=True)
+class _Job:
+    """A call of `work` for one student."""
 
-    Raises: NoCluster where there is none, or dask is not installed.
-    """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise NoCluster("Dask is not installed here: pip install 'edf-autograder[dask]'.") from None
-    try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise NoCluster(f"No Dask scheduler answers at {address}: {error}") from None
-    workers = len(client.scheduler_info(n_workers=-1)["workers"])
-    if not workers:
-        client.close()
-        raise NoCluster(f"The Dask scheduler at {address} has no workers: start some with `dask worker {address}`.")
-    atexit.register(client.close)
-    return client.get_executor(), workers
+    student: str
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
 
 
 class Graders:
-    """Hands submissions to an executor and gives back what came of them, in the order in which they end.
+    """Hands jobs to an executor and gives back what came of them, in the order in which they end.
 
-    `make` makes the executor, and makes it anew where its workers have died.
+    `make` makes the executor, and makes it anew where its workers have died. `check` raises NoCluster where there are
+    no workers any more; it is called when there is no news. A context manager.
     """
 
-    def __init__(self, make: Callable[[], Executor], workers: int) -> None:
-        self._make, self.workers = make, workers
+    def __init__(self, make: Callable[[], Executor], workers: int, check: Callable[[], None] = lambda: None) -> None:
+        self._make, self.workers, self._check = make, workers, check
         self._executor = make()
-        self._deaths: Counter[str] = Counter()
+        self._running: dict[Future[Any], _Job] = {}
+
+    def __enter__(self) -> Graders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def run(self, jobs: Iterable[tuple[str, bytes]], terms: Terms) -> Iterator[tuple[str, SubmissionGrade]]:
         """Grade submissions (whose, and what); yield the grade of each as soon as it is there.
@@ -199,72 +243,69 @@ class Graders:
         A submission under which workers die again and again, at last alone, is not graded, and that is said.
         Raises: NoJail, NoCluster; whoever asks may begin again.
         """
+        for student, future in self._all(_Job(student, grade_here, (content, terms)) for student, content in jobs):
+            yield student, _grade_of(future, terms)
+
+    def each(self, work: Callable[..., str], students: Iterable[str], of: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
+        """Call `work(*of, student)` for each student on the workers; yield what it says, or how it failed."""
+        for student, future in self._all(_Job(student, work, (*of, student)) for student in students):
+            error = future.exception()
+            yield student, f"{type(error).__name__}: {error}" if error else future.result()
+
+    def _all(self, jobs: Iterable[_Job]) -> Iterator[tuple[str, Future[Any]]]:
+        """Do all jobs; yield whose it was and the future of each as it ends."""
         coming = iter(jobs)
-        again: deque[tuple[str, bytes]] = deque()
-        running: dict[Future[SubmissionGrade], tuple[str, bytes]] = {}
-        width = 1  # until the first is there: so that it comes soon
+        again: deque[_Job] = deque()  # done last, and alone: of whom a worker dies then is at fault
+        deaths: Counter[str] = Counter()
+        running = self._running = {}
         while True:
-            while len(running) < width:
+            while len(running) < AHEAD * self.workers:
                 job = next(coming, None) or (again.popleft() if again and not running else None)
                 if job is None:
                     break
-                running[self._submit(job[1], terms)] = job
+                try:
+                    running[self._executor.submit(job.work, *job.arguments)] = job
+                except BrokenProcessPool:
+                    coming = chain([job], coming)
+                    if running:  # they say so themselves
+                        break
+                    self._begin_anew()
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            died = []
-            for future in done:
-                job = running.pop(future)
-                grade = self._grade_of(future, terms)
-                if grade is None:
-                    died.append(job)
-                else:
-                    yield job[0], grade
-                    width = AHEAD * self.workers
-            if died:  # and with them all that was waiting in the same pool
-                died += running.values()
-                running.clear()
+            done, _ = wait(running, LOOK, FIRST_COMPLETED)
+            if not done:
+                self._check()
+            if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+                done, _ = wait(running)  # it broke for all of them
                 self._begin_anew()
-            for job in died:
-                self._deaths[job[0]] += 1
-                if self._deaths[job[0]] < DEATHS:
-                    again.append(job)
-                else:
-                    yield job[0], _ungraded("the process that grades it dies each time: out of memory?", terms)
-
-    def each(self, work: Callable[..., Any], students: Iterable[str], of: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-        """Call `work(*of, student)` for each student on the workers; yield what it returns, as it comes."""
-        running = {self._executor.submit(work, *of, student): student for student in students}
-        for future in as_completed(running):
-            yield running[future], future.result()
-
-    def _submit(self, content: bytes, terms: Terms) -> Future[SubmissionGrade]:
-        try:
-            return self._executor.submit(grade_here, content, terms)
-        except BrokenProcessPool:  # a worker died while none was busy
-            self._begin_anew()
-            return self._executor.submit(grade_here, content, terms)
-
-    def _grade_of(self, future: Future[SubmissionGrade], terms: Terms) -> SubmissionGrade | None:
-        """What came of a submission; None where the pool broke."""
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            return None
-        except (NoJail, NoCluster):
-            raise
-        except CancelledError as error:
-            raise NoCluster(f"The cluster is gone ({error}). What was graded stays graded.") from error
-        except Exception as error:  # a fault of ours, or of the cluster: this one is looked at, the next is graded
-            return _ungraded(f"the grader itself failed: {type(error).__name__}: {error}", terms)
+            for future in done:
+                job, error = running.pop(future), future.exception()
+                if isinstance(error, (BrokenProcessPool, WorkerDied)):
+                    deaths[job.student] += error.deaths if isinstance(error, WorkerDied) else 1
+                    if deaths[job.student] < DEATHS:
+                        again.append(job)
+                        continue
+                yield job.student, future
 
     def _begin_anew(self) -> None:
         self._executor.shutdown(wait=False)
         self._executor = self._make()
 
     def close(self) -> None:
-        """Let the workers go."""
-        self._executor.shutdown()
+        """Let the workers go, and end them where they are still at work."""
+        self._executor.shutdown(wait=not self._running)
+
+
+def _grade_of(future: Future[SubmissionGrade], terms: Terms) -> SubmissionGrade:
+    """What came of a submission. Raises: NoJail, NoCluster."""
+    try:
+        return future.result()
+    except (NoJail, NoCluster):
+        raise
+    except (BrokenProcessPool, WorkerDied):
+        return _ungraded("the process that grades it dies each time: out of memory?", terms)
+    except Exception as error:  # of ours, or of the cluster: this one is looked at, the next one is graded
+        return _ungraded(f"the grader itself failed: {type(error).__name__}: {error}", terms)
 
 
 def _ungraded(why: str, terms: Terms) -> SubmissionGrade:
