@@ -73,8 +73,8 @@ def _named(exercise: ExerciseResult) -> str:
 
 
 def most_common(results: Sequence[StudentResult]) -> list[Text]:
-    """What went wrong most often in the class, by name."""
-    counts = Counter(e.misconception for r in results for e in r.exercises if e.misconception)
+    """What went wrong most often in the class, by name: in how many submissions."""
+    counts = Counter(name for r in results for name in {e.misconception for e in r.exercises if e.misconception})
     if not counts:
         return []
     return [Text("Most often: " + ", ".join(f"{name} ({n}×)" for name, n in counts.most_common(5)))]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 from nbgrader.api import Gradebook
-from rich.console import Console
 
 from autograder import classroom, feedback
 from autograder.classroom import News
@@ -21,9 +18,7 @@ from autograder.grading import grade as grade_command
 from autograder.jailed import limits_of
 from autograder.pool import Graders, LocalExecutor
 from autograder.release import ReleaseError
-from autograder.report.files import no_formula, write_files
-from autograder.report.table import class_table
-from autograder.results import ExerciseResult, StudentResult, results
+from autograder.results import results
 from autograder.sample import make_submission, read_source
 from edf_course import exercises
 from edf_course.exercises import statement
@@ -328,47 +323,6 @@ def test_a_small_source_that_begins_with_something_else_is_refused(tmp_path: Pat
     (tmp_path / "ada.py").write_text("# begins with: nothing\n")
     with pytest.raises(CourseError, match="neither release nor solution"):
         read_source(tmp_path / "ada.py")
-
-
-EVIL = StudentResult(
-    "=cmd|'/c calc'!A1",
-    (
-        ExerciseResult("edf.sigmoid", 1.5, 6, "sign", "<script>alert(1)</script> [red]x[/red]"),
-        ExerciseResult("edf.gate", None, 8),
-    ),
-    1.5,
-    14,
-)
-
-
-def test_a_table_shows_text_as_it_is() -> None:
-    console = Console(file=StringIO(), width=200)
-    console.print(class_table(MINI, [EVIL]))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "sigmoid: <script>alert(1)</script> [red]x[/red] [sign]" in shown
-    assert "Most often: sign (1×)" in shown
-
-
-def test_files_hold_nothing_that_acts_on_whoever_opens_them(tmp_path: Path) -> None:
-    table, page = write_files(MINI, [EVIL], tmp_path / "report")
-    rows = list(csv.reader(table.open(encoding="utf-8")))
-    assert rows[1][:4] == ["'=cmd|'/c calc'!A1", "1.5", "", "1.5"]
-    assert "<script>" not in page.read_text(encoding="utf-8")
-    assert "&lt;script&gt;" in page.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "\r=1"])
-def test_formulas_are_defused(text: str) -> None:
-    assert no_formula(text) == f"'{text}"
-
-
-def test_other_text_stays_as_it_is() -> None:
-    assert no_formula("At x[0] = 1") == "At x[0] = 1"
-
-
-def test_without_results_no_files_are_written(tmp_path: Path) -> None:
-    assert write_files(MINI, [], tmp_path / "report") == []
-    assert class_table(MINI, [])
 
 
 def _run(folder: Path, *arguments: str, patch: pytest.MonkeyPatch) -> tuple[int, str]:
