@@ -8,43 +8,70 @@ the journal. Killed between any two of them, it does that submission again, with
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from autograder.course import Course, CourseError
-from autograder.gradebook import GO_ON, Writer, knows
+from autograder.gradebook import Writer, knows, scored
 from autograder.grades import SubmissionGrade
 from autograder.jailed import limits_of
 from autograder.journal import Journal
 from autograder.lecture import Lecture
 from autograder.lecture_files import read_lecture
-from autograder.pool import VERSION, Graders, NoCluster, NoJail, Terms
+from autograder.lock import alone
+from autograder.pool import VERSION, Graders, Terms
 from autograder.release import build_release, build_source
 from autograder.sample import make_submission
 from autograder.sanitise import Unreadable, read_submission
-from autograder.secret import secret_beside
+from autograder.secret import BadSecret, secret_file, secret_of
+from autograder.whole import is_part, write_whole
 
 BESIDE = 20 << 20  # bytes of all files that are handed in beside the notebook and are kept with what was graded
 
 
-def prepare(course: Course, lecture: str) -> None:
+def prepare(course: Course, lecture: str) -> list[str]:
     """Build the lecture, and record its cells in the course's gradebook, where either is missing or out of date.
 
+    Returns what a person should know, a line each.
     Raises: CourseError where the lecture cannot be built, or has other cells than what was graded already.
     """
-    source = build_source(course, lecture)
-    journal, known = Journal(course, lecture), knows(course, lecture)
-    if not known:
-        journal.forget_grades()
-    if not known or journal.source != _hash(source) or not course.notebook("release", lecture).is_file():
-        build_release(course, lecture)
-        journal.note_source(str(_hash(source)))
+    with alone(course, lecture):
+        source = build_source(course, lecture)
+        journal, known = Journal(course, lecture), knows(course, lecture)
+        journal.shorten()
+        if not known:
+            journal.forget_grades()
+        if not known or journal.source != _hash(source) or not course.notebook("release", lecture).is_file():
+            journal.note("", source="")  # until it is done, neither the old source's cells nor the new one's are there
+            build_release(course, lecture)
+            journal.note("", source=str(_hash(source)))
+        return _look_at_the_secret(course, journal)
+
+
+def _look_at_the_secret(course: Course, journal: Journal) -> list[str]:
+    """Put on record which secret is asked with, and say where it is another one than before."""
+    before, now = journal.get("", "secret"), hashlib.sha256(_secret(course)).hexdigest()[:16]
+    if now == before:
+        return []
+    journal.note("", secret=now)
+    if before is None:
+        return []
+    return [
+        f"{secret_file(course.directory())} is not the secret that this lecture was graded with before: what is graded "
+        "from now on is asked other questions. Restore it from a backup, or grade everybody again with --force."
+    ]
+
+
+def _secret(course: Course) -> bytes:
+    try:
+        return secret_of(course.directory())
+    except BadSecret as error:
+        raise CourseError(str(error)) from error
 
 
 def gather(course: Course, lecture: str, folder: Path) -> list[str]:
@@ -54,11 +81,21 @@ def gather(course: Course, lecture: str, folder: Path) -> list[str]:
     One that is there already stays, unless it was gathered before and nobody changed it since.
     Raises: CourseError where the folder holds none.
     """
-    found = dict(_submissions(course, lecture, folder))
+    found = dict(_submissions(course, lecture, folder))  # by student, how to read it
     if not found:
         raise CourseError(f"{folder} holds no submissions: notebooks STUDENT.ipynb or STUDENT/{lecture}.ipynb.")
+    with alone(course, lecture):
+        return _take_in(course, lecture, found, folder)
+
+
+def _take_in(course: Course, lecture: str, found: Mapping[str, Callable[[], bytes]], folder: Path) -> list[str]:
     journal, notices = Journal(course, lecture), []
-    for student, content in sorted(found.items()):
+    for student, read in sorted(found.items()):
+        try:
+            content = read()
+        except Unreadable as error:
+            notices.append(f"What {student} handed in is left out: {error}.")
+            continue
         target = course.notebook("submitted", lecture, student)
         there = _hash(target)
         new = hashlib.sha256(content).hexdigest()
@@ -72,16 +109,16 @@ def gather(course: Course, lecture: str, folder: Path) -> list[str]:
     return notices
 
 
-def _submissions(course: Course, lecture: str, folder: Path) -> Iterator[tuple[str, bytes]]:
+def _submissions(course: Course, lecture: str, folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     sources = sorted(folder.glob("*.py"))
     if sources:
         release, solution = (_read(course.notebook(step, lecture)) for step in ("release", "source"))
-        yield from ((path.stem, make_submission(path, release, solution)) for path in sources)
+        yield from ((path.stem, partial(make_submission, path, release, solution)) for path in sources)
     for path in sorted(folder.glob("*.ipynb")):
-        yield path.stem, path.read_bytes()
+        yield path.stem, partial(read_submission, path)
     for pattern in (f"*/{lecture}.ipynb", f"*/{lecture}/{lecture}.ipynb"):
         for path in sorted(folder.glob(pattern)):
-            yield path.relative_to(folder).parts[0], path.read_bytes()
+            yield path.relative_to(folder).parts[0], partial(read_submission, path)
 
 
 @dataclass(frozen=True)
@@ -111,35 +148,32 @@ def grade(
 
     With `jailed=False` they run without a jail, as processes of whoever grades. After each, `tell` gets the news.
     Returns who was graded anew.
-    Raises: CourseError where it cannot go on; what was graded until then stays graded.
+    Raises: CourseError, NoJail or NoCluster where it cannot go on; what was graded until then stays graded.
     """
-    room = _Room(course, lecture, force)
-    todo, anew = [], []
-    for student in students:
-        before = room.standing(student)
-        if before is None:
-            todo.append(student)
-        else:
-            tell(News(student, before, anew=False))
-    if not todo:
-        return []
-    with Writer(course, lecture) as room.writer:
-        try:
-            for student, result in graders.run(room.jobs(todo), room.terms(jailed)):
+    with alone(course, lecture):
+        room = _Room(course, lecture, force)
+        todo, anew = [], []
+        for student in students:
+            before = room.standing(student)
+            if before is None:
+                todo.append(student)
+            else:
+                tell(News(student, before, anew=False))
+        if not todo:
+            return []
+        with Writer(course, lecture) as room.writer:
+            for student, result in _results(room, todo, graders, jailed):
                 room.keep(student, result)
                 anew.append(student)
                 tell(News(student, result.ungraded, result.seconds))
-            for student, why in room.unreadable.items():
-                room.keep(student, SubmissionGrade((), why))
-                anew.append(student)
-                tell(News(student, why))
-        except (NoJail, NoCluster) as error:
-            raise CourseError(str(error)) from error
-        except OSError as error:
-            raise CourseError(
-                f"{error.strerror}: {error.filename or 'a file could not be written'}. {GO_ON}"
-            ) from error
-    return anew
+        return anew
+
+
+def _results(room: _Room, todo: Iterable[str], graders: Graders, jailed: bool) -> Iterator[tuple[str, SubmissionGrade]]:
+    """What comes of submissions, in the order in which they end; at last of those that cannot be read."""
+    yield from graders.run(room.jobs(todo), room.terms(jailed))
+    for student, why in room.unreadable.items():
+        yield student, SubmissionGrade((), why)
 
 
 class _Room:
@@ -153,19 +187,20 @@ class _Room:
         source, release = (course.notebook(step, lecture) for step in ("source", "release"))
         self.lecture: Lecture = read_lecture(lecture, source, release)
         self.source = _hash(source)
+        self.scored = scored(course, lecture)
         self.states: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
     def terms(self, jailed: bool) -> Terms:
         """What is the same for all submissions."""
-        gradebook = self.course.root / "workspace" / "course" / "gradebook"
-        return Terms(self.lecture, secret_beside(gradebook), limits_of(self.course.config), jailed)
+        return Terms(self.lecture, _secret(self.course), limits_of(self.course.config), jailed)
 
     def standing(self, student: str) -> str | None:
         """Why a student's submission could not be graded, "" where it was; None where it has to be graded (anew)."""
         self.states[student] = self._state(student)
         ungraded: str = self.journal.get(student, "ungraded") or ""
-        there = ungraded or self.course.notebook("autograded", self.name, student).is_file()
+        notebook = self.course.notebook("autograded", self.name, student)
+        there = ungraded or (student in self.scored and notebook.is_file())
         known = there and self.journal.get(student, "graded") == self.states[student]
         return ungraded if known and not self.force else None
 
@@ -184,10 +219,18 @@ class _Room:
     def _content(self, student: str) -> bytes:
         path = self.course.notebook("submitted", self.name, student)
         if not path.exists():
-            others = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+            others = [p.name for p in sorted(path.parent.glob("*")) if not is_part(p)] if path.parent.is_dir() else []
             there = ", ".join(others) or "an empty folder"
             raise Unreadable(f"there is no {path.name} in the submission, only {there}")
+        self._check_timestamp(path.parent)
         return read_submission(path)
+
+    def _check_timestamp(self, folder: Path) -> None:
+        """Raises: Unreadable where nbgrader could not read when it was handed in."""
+        try:
+            self.course.directory().get_existing_timestamp(str(folder))
+        except (OSError, ValueError, OverflowError):
+            raise Unreadable("its timestamp.txt holds no date: put that right, or remove the file") from None
 
     def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield what was handed in, read when its turn comes; what cannot be read is put aside."""
@@ -206,45 +249,27 @@ class _Room:
             self.journal.note(student, graded="", ungraded=result.ungraded)
             return
         if result.ungraded:
-            self.writer.clear(student)
+            self.writer.clear(student, before)
             graded.unlink(missing_ok=True)
             self.journal.note(student, graded=self.states[student], ungraded=result.ungraded)
             return
-        penalty = self.writer.write(student, result, self._unanswered(result), before)
+        penalty = self.writer.write(student, result, before)
         self._keep_files(student, graded.parent)
         write_whole(graded, result.notebook.encode())
         self.journal.note(student, graded=self.states[student], ungraded="", penalty=penalty)
 
-    def _unanswered(self, result: SubmissionGrade) -> set[str]:
-        """The answer cells that are as they were released."""
-        cells = nbformat.reads(result.notebook, as_version=4).cells
-        said = {c.metadata.get("nbgrader", {}).get("grade_id", c.get("id")): c.source for c in cells}
-        return {name for name, source in self.lecture.answers.items() if said.get(name, source) == source}
-
     def _keep_files(self, student: str, target: Path) -> None:
-        """Copy what was handed in beside the notebook: plain files of a sane size, and no links."""
+        """Copy what was handed in beside the notebook: plain files of a sane size that can be read, and no links."""
         left = BESIDE
-        target.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.course.folder("submitted", self.name, student).iterdir()):
-            plain = path.is_file() and not path.is_symlink() and path.suffix != ".ipynb"
-            if plain and path.stat().st_size <= left:
-                left -= path.stat().st_size
-                shutil.copyfile(path, target / path.name, follow_symlinks=False)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that there is either the old one or the new one, whole, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+            try:
+                plain = path.is_file() and not path.is_symlink() and path.suffix != ".ipynb" and not is_part(path)
+                content = path.read_bytes() if plain and path.stat().st_size <= left else None
+            except OSError:
+                continue
+            if content is not None:
+                left -= len(content)
+                write_whole(target / path.name, content)
 
 
 def _hash(path: Path) -> str | None:

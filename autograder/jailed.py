@@ -23,7 +23,6 @@ from autograder.lecture import SKIP
 from autograder.lecture_files import handed_in
 from autograder.nbgrader_plugin import NotGradedError, Place
 from autograder.pool import Terms, grade_here
-from autograder.secret import secret_beside
 from autograder.submitted import Unreadable, read_submission
 
 KB = 1000
@@ -89,7 +88,7 @@ class GradeInJail(NbGraderPreprocessor):
             content = read_submission(place.notebook("submitted"))
         except Unreadable as error:
             raise NotGradedError(str(error)) from error
-        secret = secret_beside(place.gradebook()) if lecture.hand_ins else b""
+        secret = place.secret() if lecture.hand_ins else b""
         limits = self.limits()
         folder = place.notebook("autograded").parent
         links = links_in(place.notebook("submitted").parent) - links_in(place.notebook("source").parent)

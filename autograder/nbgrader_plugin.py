@@ -24,6 +24,7 @@ from autograder.leaks import GivesAway, leaks
 from autograder.lecture import SKIP, Lecture
 from autograder.lecture_files import HIDDEN, recorded_lecture, without_hidden
 from autograder.sanitise import Cell, Sanitised, sanitise
+from autograder.secret import secret_of
 from autograder.submitted import Unreadable, read_notebook, read_submission
 from edf_course.handin import VERDICT
 
@@ -88,13 +89,9 @@ class Place:
         with Gradebook(self._db_url) as gradebook:
             return recorded_lecture(gradebook, self.assignment, self.name, self.notebook("source"), hidden)
 
-    def gradebook(self) -> Path:
-        """Where the gradebook is; where that is no file, beside the folder of what was graded."""
-        scheme, _, path = self._db_url.partition(":///")
-        if scheme == "sqlite":
-            return Path(path)
-        folder = self._directory.format_path(self._directory.autograded_directory, ".", ".")
-        return Path(folder).resolve().parent / "gradebook"
+    def secret(self) -> bytes:
+        """The secret of the course, which decides what is asked. Raises: BadSecret."""
+        return secret_of(self._directory)
 
 
 class SanitiseSubmission(NbGraderPreprocessor):

@@ -23,7 +23,6 @@ from autograder.judge import ask, decide, draw_cases, flag
 from autograder.lecture import HandIn, Lecture
 from autograder.plain_tests import score
 from autograder.sanitise import Sanitised, Unreadable, defined_names, sanitise
-from autograder.secret import secret_beside
 from autograder.session import Respond, Session, run
 from autograder.smallest import with_cell
 from autograder.sources import SourceReader
@@ -133,4 +132,4 @@ def _grade(hand_in: HandIn, session: Session, clean: Sanitised) -> ExerciseGrade
     return ExerciseGrade(hand_in.exercise, hand_in.grade_id, points, hand_in.points, verdict, "", restored)
 
 
-__all__ = ["ExerciseGrade", "JailError", "SubmissionGrade", "grade", "secret_beside", "seed_for"]
+__all__ = ["ExerciseGrade", "JailError", "SubmissionGrade", "grade", "seed_for"]

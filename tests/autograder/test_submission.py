@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from autograder.release import build_release, build_source
 from autograder.sample import make_submission
 from autograder.sanitise import Unreadable, sanitise
 from autograder.sources import SourceReader
-from autograder.submission import grade, secret_beside, seed_for
+from autograder.submission import grade, seed_for
 from edf_course.exercises import LECTURES, statement
 from tests.attacks.lecture import (
     FULL,
@@ -185,18 +184,6 @@ def test_a_seed_belongs_to_the_secret_the_exercise_and_the_submission() -> None:
     }
     assert len(seeds) == 8
     assert seed_for(SECRET, "edf.gate", b"1") == seed_for(SECRET, "edf.gate", b"1")
-
-
-def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    first = secret_beside(tmp_path / "gradebook.db")
-    assert len(first) == 32
-    assert secret_beside(tmp_path / "gradebook.db") == first
-    file = tmp_path / "gradebook.secret"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert secret_beside(tmp_path / "other.db") != first
-    file.write_bytes(b"short")
-    with pytest.raises(ValueError, match="no secret"):
-        secret_beside(tmp_path / "gradebook.db")
 
 
 def test_without_bubblewrap_grading_refuses_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
