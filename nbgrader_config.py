@@ -28,10 +28,11 @@ for folder in (
 ):  # SQLite makes its file but not the folder; formgrader wants an exchange
     (root / "workspace" / folder).mkdir(parents=True, exist_ok=True)
 
-# As nbgrader has them, and a last look: a release that would give an answer away is not made.
+# As nbgrader has them, with the level of hints, and a last look: a release that would give an answer away is not made.
 c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
+    "autograder.hint_level.HintLevel",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",
@@ -64,9 +65,16 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
+    "autograder.report.feedback.ShowVerdicts",
     "autograder.nbgrader_plugin.HideTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+c.GenerateFeedback.exporter_class = "autograder.report.feedback.FeedbackPage"
+
+# How much check and the feedback pages say of what is wrong. "off": that it is; "place": also in which part; "kind":
+# also in what way, with the numbers; "name": everything, the likely mistake too. A release carries it to students.
+c.HintLevel.level = "name"
+c.HintLevel.by_lecture = {}  # for example {"04_edf": "kind"}
 
 # What a submission may take. Seconds: a cell that takes longer is interrupted, and the next one runs.
 c.Execute.timeout = 20  # for a cell

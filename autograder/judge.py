@@ -80,6 +80,7 @@ def decide(
     noticed = frozenset().union(*(a.noticed for a in answers))
     aspects = {}
     first: tuple[Comparison, Diagnosis | None] | None = None  # of the first aspect that fails: the cause of the others
+    less: dict[str, str] = {}
     for name, points in asked.aspects.items():
         group = [c for c in comparisons if c.aspect == name]
         wrong = [c for c in group if not c.fits]
@@ -90,6 +91,7 @@ def decide(
         if first is None:
             found = explain(group, cases, answers, asked.misconceptions, numerical=asked.is_numerical)
             first = (telling(wrong), found)
+            less = {level: sentence_of(wrong, found, hints=level) for level in ("place", "kind")}
         aspects[name] = Aspect(0, points, False, sentence_of(wrong, found))
     shown, diagnosis = first or (None, None)
     gained = sum(a.points for a in aspects.values())
@@ -98,7 +100,7 @@ def decide(
     sentence = "Right." if passed else next(a.sentence for a in aspects.values() if not a.passed)
     verdict = Verdict(
         asked.id, gained, total, passed, diagnosis.misconception if diagnosis else None, sentence, aspects,
-        _evidence(shown), _remark(comparisons) if passed else None,
+        _evidence(shown), _remark(comparisons) if passed else None, less=less,
     )  # fmt: skip
     return verdict, comparisons, noticed
 
@@ -125,5 +127,5 @@ def flag(verdict: Verdict, finding: Finding) -> Verdict:
     aspects = {n: replace(a, points=0, passed=False, sentence=sentence) for n, a in verdict.aspects.items()}
     return replace(
         verdict, points=0, passed=False, misconception=finding.misconception, sentence=sentence, aspects=aspects,
-        flagged=finding.evidence, remark=None, to_paste="",
+        flagged=finding.evidence, remark=None, to_paste="", less={},
     )  # fmt: skip

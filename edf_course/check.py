@@ -22,7 +22,7 @@ from edf_course.exercises.probes import Answer, Probe
 from edf_course.exercises.public_cases import public_cases
 from edf_course.explaining import explain, sentence_of, telling
 from edf_course.progress import note, state_of
-from edf_course.wording import symbol
+from edf_course.wording import LEVELS, symbol
 
 SOURCES = dict.fromkeys(("node", "backward_pass", "value"), "finite differences say")
 
@@ -53,14 +53,15 @@ class CheckResult:
         """Show nothing more: `check` has shown it."""
 
 
-def check(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
+def check(exercise: str, thing: Any, seed: int | None = None, hints: str = "name") -> CheckResult:
     """Check an answer, show how it went, and return that.
 
     It never stops a notebook: what is wrong, crashes or is not written yet is said, not raised. `seed` makes the random
-    numbers the same each time.
+    numbers the same each time. `hints` is how much is said of what is wrong: "off" that it is, "place" in which part,
+    "kind" also in what way, "name" also the likely mistake. A release may set it.
     Raises: UnknownExercise for an id that does not exist; CheckFailed under nbgrader's Validate.
     """
-    result = examine(exercise, thing, seed)
+    result = examine(exercise, thing, seed, hints)
     note(exercise, thing, result.state)
     _show(result)
     if not result.passed and os.environ.get("NBGRADER_EXECUTION") == "validate":
@@ -70,8 +71,10 @@ def check(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
 
 
 @np.errstate(all="ignore")  # a student's infinities are reported in words, not in red
-def examine(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
+def examine(exercise: str, thing: Any, seed: int | None = None, hints: str = "name") -> CheckResult:
     """Check an answer without showing anything."""
+    if hints not in LEVELS:
+        raise ValueError(f"hints is {' or '.join(map(repr, LEVELS))}, not {hints!r}.")
     asked = statement(exercise)
 
     def respond(probe: Probe) -> Answer:
@@ -94,8 +97,9 @@ def examine(exercise: str, thing: Any, seed: int | None = None) -> CheckResult:
     found = explain(group, cases, answers, numerical=asked.kind in ("gradient", "jacobian"))
     wrong_ones = [c for c in group if not c.fits]
     source = SOURCES.get(asked.kind, "it should be") if wrong.name.startswith("grad.") else "it should be"
-    sentence = sentence_of(wrong_ones, found, source)
-    return CheckResult(exercise, "wrong", sentence, found.misconception if found else None, telling(wrong_ones))
+    sentence = sentence_of(wrong_ones, found, source, hints)
+    named = found.misconception if found and hints == "name" else None
+    return CheckResult(exercise, "wrong", sentence, named, telling(wrong_ones) if hints in ("kind", "name") else None)
 
 
 def _unwritten(cases: list[Any], answers: list[Answer]) -> str:

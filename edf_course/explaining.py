@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edf_course.exercises.marking import UNCHANGED, Case, Comparison, close
+from edf_course.exercises.marking import SMALL, TOLERANCE, UNCHANGED, Case, Comparison, close
 from edf_course.exercises.probes import Answer, Failure
-from edf_course.hints import Diagnosis, diagnose, is_slight, odd_shape, say, strictness
+from edf_course.hints import NOTHING, Diagnosis, diagnose, is_slight, odd_shape, say, strictness
 from edf_course.misconceptions import Misconception
-from edf_course.wording import what_is_wrong
+from edf_course.wording import COUNTS, place_of, what_is_wrong
 
 
 def explain(
@@ -156,15 +156,66 @@ def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
     return None
 
 
-def sentence_of(wrong: Sequence[Comparison], found: Diagnosis | None, source: str = "it should be") -> str:
-    """Return what the student reads: what is wrong, with one entry as an example, and the likely cause."""
+def sentence_of(
+    wrong: Sequence[Comparison], found: Diagnosis | None, source: str = "it should be", hints: str = "name"
+) -> str:
+    """Return what the student reads: what is wrong, with one entry as an example, and the likely cause.
+
+    `hints`, one of LEVELS, may have it say less: "kind" which part is wrong and in what way, "place" which part, "off"
+    nothing. An error is told as Python has it, but for "off".
+    """
+    if hints == "off":
+        return ""
     c = telling(wrong)
+    about = f"{c.case.about[c.number]} " if c.case.about else ""
     if c.got is None and c.failure:
         text = _failed(c.failure)
-    else:
+    elif hints == "name":
         text = what_is_wrong(c, source, found is None)
-    about = f"{c.case.about[c.number]} " if c.case.about else ""
-    return f"{about}{text} {found.sentence}" if found else about + text
+    else:
+        text = place_of(c) if hints == "place" else f"{place_of(c)} {_kind_of(wrong)}"
+    return f"{about}{text} {found.sentence}" if found and hints == "name" else about + text
+
+
+def _kind_of(wrong: Sequence[Comparison]) -> str:
+    """Say in what way the numbers are wrong, without a number and without a cause."""
+    c = telling(wrong)
+    same = [w for w in wrong if w.name == c.name and w.got is not None]
+    if c.got is None or c.name in COUNTS or c.name.startswith("apart") or c.got.shape != c.right.shape:
+        return what_is_wrong(c)
+    if c.name.startswith("changed."):
+        return "Your code writes into it."
+    if c.got.dtype.kind == "c":
+        return "It is complex; a real one is asked for."
+    if not all(np.isfinite(w.got).all() for w in same if w.got is not None):
+        return "Some of it is NaN or infinite."
+    if all((np.abs(w.got) <= NOTHING).all() for w in same if w.got is not None):
+        return "It is zero everywhere."
+    factors = [_factor_of(w) for w in same]
+    if all(f is not None for f in factors):
+        turned = np.allclose(np.array(factors, dtype=float), -1)
+        return "Its sign is turned around." if turned else "It is off by a constant factor."
+    if all(is_slight(w) for w in same):
+        return "It is close, but not close enough."
+    if any(_is_partly_right(w) for w in same):
+        return "Its shape is right, and some of its numbers; others are not."
+    return "Its shape is right, its numbers are not."
+
+
+def _factor_of(c: Comparison) -> float | None:
+    """The number by which the right one is multiplied; -1 where its sign is turned around; None where there is none."""
+    size = float((c.right * c.right).sum())
+    if c.got is None or c.got.shape != c.right.shape or c.right.size < 2 or size == 0:
+        return None
+    factor = float((c.got * c.right).sum()) / size
+    return factor if factor != 0 and close(c.got, factor * c.right, strictness(factor * c.right, c.right)) else None
+
+
+def _is_partly_right(c: Comparison) -> bool:
+    if c.got is None or c.got.shape != c.right.shape:
+        return False
+    near = np.abs(c.got.astype(float) - c.right) <= TOLERANCE * max(float(np.abs(c.right).max(initial=0.0)), SMALL)
+    return bool((near & (c.right != 0)).any())
 
 
 def telling(wrong: Sequence[Comparison]) -> Comparison:

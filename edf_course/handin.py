@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-from edf_course.cards import as_text, card, heat_maps, show
+from edf_course.cards import as_text, card, heat_maps, show, to_paste
 from edf_course.exercises import statement
 from edf_course.wording import symbol
 
@@ -57,21 +57,42 @@ def _find_judge() -> Callable[[str, Any], Any] | None:
     return None if found is None else found.load()
 
 
-def bundle(verdict: Any) -> dict[str, Any]:
-    """Return what is shown of a verdict: by MIME type, the data, the text and the card."""
+def bundle(verdict: Any, hints: str = "name", heading: str = "p") -> dict[str, Any]:
+    """Return what is shown of a verdict: by MIME type, the data, the text and the card.
+
+    `hints`, one of wording.LEVELS, is how much is said: "off" the points alone, "place" which part is wrong and what it
+    cost, "kind" also in what way, with the picture and the cell to paste, "name" also the likely mistake.
+    The data is always the whole of it. `heading` is the element of the card's title.
+    """
     state = "right" if verdict.passed else "wrong"
     title = f"{statement(verdict.exercise).title}, {verdict.points:g} of {verdict.max_points:g} points"
-    lines = [verdict.remark or ""] if verdict.passed else [verdict.sentence]
-    lines += [f"{n}: {a.points:g} of {a.max_points:g}" for n, a in verdict.aspects.items() if not a.passed]
-    picture = ""
+    lines = [said_of(verdict, hints)] if not verdict.passed or verdict.remark else []
+    lost = {n: a for n, a in verdict.aspects.items() if not a.passed}
+    if lost and hints != "off":
+        lines.append("Points: " + ", ".join(f"{n} {a.points:g} of {a.max_points:g}" for n, a in lost.items()) + ".")
+    more = ""
+    shows = hints in ("kind", "name")
     shown = verdict.evidence
-    if shown is not None and not shown.name.startswith("changed."):
-        picture = heat_maps(shown.got, shown.right, symbol(shown.name), "right")
+    if shows and shown is not None and not shown.name.startswith("changed."):
+        more = heat_maps(shown.got, shown.right, symbol(shown.name), "right", shown.shape)
+    code = verdict.to_paste if shows else ""
     return {
         VERDICT: verdict.as_json(),
-        "text/plain": as_text(state, title, lines),
-        "text/html": card(state, title, lines, picture),
+        "text/plain": as_text(state, title, [*lines, *(code and f"\n{code}\n").splitlines()]),
+        "text/html": card(state, title, lines, more + to_paste(code), heading),
     }
+
+
+def said_of(verdict: Any, hints: str = "name") -> str:
+    """Return the sentence of a verdict, as much of it as `hints` lets be said.
+
+    A flag, and that there was nothing to judge, is always said.
+    """
+    if verdict.passed:
+        return str(verdict.remark or "Right.")
+    if hints == "name" or verdict.flagged or not verdict.aspects:
+        return str(verdict.sentence)
+    return str(verdict.less.get(hints, ""))
 
 
 def bundle_without_verdict(exercise: str, text: str, flagged: str | None = None) -> dict[str, Any]:

@@ -15,6 +15,26 @@ COUNTS = {
     "unfinished": "The root is not the last node of your list.",
 }  # arrays of flags: what to say where some are set
 
+#: How much a hint says: points only, which part is wrong, also what kind of wrong it is, everything.
+LEVELS = ("off", "place", "kind", "name")
+
+#: By aspect: under which circumstances it is asked.
+WHERE = {
+    "accumulates": "where a node is read twice",
+    "repeatable": "when it runs again: twice, with other values, or beside another of its kind",
+    "any shape": "with another shape or number of examples",
+    "large inputs": "where numbers are very large or very small",
+    "at zero": "where x is exactly 0",
+    "any depth": "with another number of layers",
+    "integers": "where x holds integers",
+    "reuse": "where a value is read more than once",
+    "order": "where nodes are read more than once",
+    "equal numbers": "where nodes hold the same number",
+    "several steps": "after several steps",
+    "first step": "in the first step",
+    "several parameters": "where there are several parameters",
+}
+
 
 def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool = True) -> str:
     """Say what is wrong with one array, with the entry that is furthest off as the example.
@@ -45,6 +65,19 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
         at = f"{operand.split('.')[-1]}{index} = {number(float(x[entry]))}"
     ratio = _ratio(got, right) if with_ratio else ""
     return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{ratio}."
+
+
+def place_of(c: Comparison) -> str:
+    """Say which part is wrong, and where it is, and no more."""
+    where = f", {WHERE[c.aspect]}" if c.aspect in WHERE else ""
+    if c.name.startswith("changed."):
+        return f"{c.name.removeprefix('changed.')} is not left as it was{where}."
+    thing = _naming(c.name)[0]
+    if c.name in COUNTS:
+        thing = "list of nodes"
+    if c.name.startswith("apart"):
+        return "What step returns is not right."
+    return f"Your {thing} is not right{where}."
 
 
 def symbol(name: str) -> str:

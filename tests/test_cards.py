@@ -119,12 +119,34 @@ def test_a_heat_map_shows_three_tables_with_captions_and_every_number():
     got, right = np.array([[0.25, -1.0]]), np.array([[0.5, -1.0]])
     parsed = Tags(heat_maps(got, right, "x", "finite differences"))
     assert parsed.count("table") == parsed.count("caption") == 3
-    assert parsed.text == "your x0.25-1finite differences0.5-1difference-0.250"
+    assert parsed.count("figcaption") == 1
+    tables, caption = parsed.text.split("Your x, ")
+    assert tables == "your x0100.25-1finite differences0100.5-1difference010-0.250"  # columns 0 1, row 0, the numbers
+    assert caption.startswith("what finite differences give, and the difference")
+
+
+def styles(text):
+    """Those of the numbers, without the empty corner of each table."""
+    return [a["style"] for t, a in Tags(text).tags if t == "td" and "background" in a["style"]]
+
+
+def test_what_is_off_is_framed_and_bold_so_that_it_is_seen_without_colours():
+    got, right = np.array([[0.25, -1.0, np.nan]]), np.array([[0.25 + 1e-9, 1.0, 2.0]])
+    yours, truth, difference = (styles(heat_maps(got, right, "x", "right"))[i : i + 3] for i in (0, 3, 6))
+    for marked in (yours, difference):
+        assert ["bold" in s and "2px solid" in s for s in marked] == [False, True, True]
+    assert not any("bold" in s for s in truth)
+
+
+def test_every_number_has_the_head_of_its_row_and_of_its_column():
+    parsed = Tags(heat_maps(np.ones((2, 3)), np.zeros((2, 3)), "x", "right"))
+    heads = [a["scope"] for t, a in parsed.tags if t == "th"]
+    assert (heads.count("col"), heads.count("row")) == (9, 6)
 
 
 def test_blue_is_negative_orange_positive_and_zero_has_no_colour():
     numbers = np.array([[-1.0, 1.0, 0.0, np.nan]])
-    cells = [a["style"] for t, a in Tags(heat_maps(numbers, np.zeros((1, 4)), "x", "s")).tags if t == "td"][:4]
+    cells = styles(heat_maps(numbers, np.zeros((1, 4)), "x", "s"))[:4]
     assert "rgba(0,114,178,0.45)" in cells[0]
     assert "rgba(230,159,0,0.45)" in cells[1]
     assert "0.00)" in cells[2]
@@ -139,7 +161,7 @@ def luminance(rgb):
 @pytest.mark.parametrize(("text", "ground"), [((33, 33, 33), (255, 255, 255)), ((224, 224, 224), (17, 17, 17))])
 def test_numbers_can_be_read_on_their_ground_in_light_and_dark(text, ground):
     everything = heat_maps(np.array([[-9.0, 9.0, np.nan, np.inf]]), np.ones((1, 4)), "x", "s")
-    colours = set(re.findall(r"background:rgba\((\d+),(\d+),(\d+),([\d.]+)\)", everything))
+    colours = set(re.findall(r"background-color:rgba\((\d+),(\d+),(\d+),([\d.]+)\)", everything))
     assert len(colours) >= 3
     for *rgb, alpha in colours:
         mixed = float(alpha) * np.array(rgb, dtype=float) + (1 - float(alpha)) * np.array(ground)
@@ -149,20 +171,26 @@ def test_numbers_can_be_read_on_their_ground_in_light_and_dark(text, ground):
 
 def test_large_arrays_are_cut_off_and_that_is_said():
     parsed = Tags(heat_maps(np.ones((20, 30)), np.zeros((20, 30)), "x", "s"))
-    assert parsed.count("td") == 3 * ROWS * COLUMNS
-    assert "Shape (20, 30); the first 6 rows and 8 columns." in parsed.text
+    assert parsed.count("td") == 3 * (ROWS * COLUMNS + 1)
+    assert "Shape (20, 30) (the first 6 rows and 8 columns of it)." in parsed.text
+
+
+def test_the_first_rows_of_a_larger_array_are_said_to_be_that():
+    assert "Shape (20, 30) (the first" in heat_maps(np.ones((6, 8)), np.zeros((6, 8)), "x", "right", (20, 30))
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (8,), (1, 1), ()])
 def test_what_fits_is_shown_whole_without_a_word(shape):
     parsed = Tags(heat_maps(np.ones(shape), np.zeros(shape), "x", "s"))
-    assert parsed.count("td") == 3 * int(np.prod(shape))
-    assert "Shape" not in parsed.text
+    assert len(styles(heat_maps(np.ones(shape), np.zeros(shape), "x", "s"))) == 3 * int(np.prod(shape))
+    assert "the first" not in parsed.text
+    heads = [a["scope"] for t, a in parsed.tags if t == "th"]
+    assert set(heads) == {(): set(), (8,): {"col"}}.get(shape, {"col", "row"})
 
 
 def test_stacks_of_matrices_are_laid_out_row_by_row():
     parsed = Tags(heat_maps(np.ones((2, 2, 3)), np.zeros((2, 2, 3)), "x", "s"))
-    assert parsed.count("tr") == 3 * 4
+    assert parsed.count("tr") == 3 * (1 + 4)
     assert "Shape (2, 2, 3)" in parsed.text
 
 
@@ -173,7 +201,7 @@ def test_arrays_that_cannot_be_laid_beside_each_other_give_no_picture(got):
 
 @pytest.mark.parametrize("got", [np.array([True, False]), np.array([1, 2]), np.array([1e300, -1e-300])])
 def test_numbers_of_any_kind_and_size_are_shown(got):
-    assert Tags(heat_maps(got, np.ones(2), "x", "s")).count("td") == 6
+    assert len(styles(heat_maps(got, np.ones(2), "x", "s"))) == 6
 
 
 def test_outside_a_notebook_the_text_is_printed_once(capsys):

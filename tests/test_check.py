@@ -1,5 +1,7 @@
 """What a student is told by `check`, `hand_in`, `progress` and `yours_or_library`."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,72 @@ def test_the_examples_in_the_statements_are_right():
 
 def test_the_lecture_is_worth_what_it_says():
     assert sum(statement(i).points for i in LECTURES["04_edf"]) == 76
+
+
+NEGATIVE = unary(sig, lambda x, y, g: -g * y * (1 - y))
+SAID = {
+    "off": "",
+    "place": "Your gradient of x is not right.",
+    "kind": "Your gradient of x is not right. Its sign is turned around.",
+}
+
+
+@pytest.mark.parametrize(("hints", "sentence"), SAID.items())
+def test_a_check_says_no_more_than_it_may(hints, sentence, capsys):
+    result = check("edf.sigmoid", NEGATIVE, seed=0, hints=hints)
+    assert (result.state, result.sentence, result.misconception) == ("wrong", sentence, None)
+    assert capsys.readouterr().out.split("\n", 1)[1].strip() == sentence
+    assert (result.wrong is not None) == (hints == "kind")  # the picture shows the numbers
+
+
+def test_everything_is_said_unless_a_level_is_given():
+    plain, full = (check("edf.sigmoid", NEGATIVE, seed=0, **more) for more in ({}, {"hints": "name"}))
+    assert plain.sentence == full.sentence
+    assert plain.misconception == full.misconception == "sign"
+
+
+@pytest.mark.parametrize("hints", ["off", "place"])
+def test_at_the_lower_levels_there_is_no_picture_and_no_number(hints, monkeypatch):
+    shown = []
+    monkeypatch.setattr(import_module("edf_course.check"), "show", shown.append)
+    check("edf.sigmoid", NEGATIVE, hints=hints)
+    assert "<table" not in shown[0]["text/html"]
+    assert not any(digit in shown[0]["text/plain"] for digit in "0123456789")
+
+
+@pytest.mark.parametrize("hints", ["off", "place", "kind"])
+def test_validate_fails_wrong_work_at_every_level_and_says_no_more(hints, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    with pytest.raises(CheckFailed, match="not yet right") as failed:
+        check("edf.sigmoid", NEGATIVE, hints=hints)
+    assert "look for a minus" not in str(failed.value)
+    assert check("edf.sigmoid", unary(sig, lambda x, y, g: g * y * (1 - y)), hints=hints)
+
+
+def test_a_level_that_does_not_exist_is_an_error_that_names_them():
+    with pytest.raises(ValueError, match="'off' or 'place' or 'kind' or 'name', not 'some'"):
+        check("edf.sigmoid", NEGATIVE, hints="some")
+
+
+def test_an_error_of_the_students_own_is_said_at_every_level_but_off():
+    def crashes(x, y, g):
+        return undefined  # noqa: F821
+
+    for hints, said in (("place", True), ("kind", True), ("off", False)):
+        assert ("undefined" in check("edf.sigmoid", unary(sig, crashes), hints=hints).sentence) == said
+
+
+@pytest.mark.parametrize(
+    ("exercise", "misconception", "answer"), WRONG[::7], ids=[f"{i}-{e}-{m}" for i, (e, m, _) in enumerate(WRONG[::7])]
+)
+def test_every_mistake_has_a_place_and_a_kind_that_do_not_name_it(exercise, misconception, answer):
+    named, kind, place, off = (
+        examine(exercise, answer, 0, hints).sentence for hints in ("name", "kind", "place", "off")
+    )
+    if examine(exercise, answer, 0).passed:  # what only the judge sees
+        return
+    assert off == ""
+    if named and named != place:  # an error is the same everywhere
+        assert kind.startswith(place.rstrip("."))
+        assert "it should be" not in kind
+        assert "finite differences say" not in kind

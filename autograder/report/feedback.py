@@ -1,0 +1,217 @@
+"""The feedback page of a submission: a table of what each exercise got, then the notebook with what was said of it.
+
+`ShowVerdicts` goes into nbgrader's list of preprocessors for feedback, `FeedbackPage` is its exporter; both stand in
+nbgrader_config.py. A page holds no script, loads nothing, and shows formulas without a network.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat.notebooknode import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution, is_task
+from traitlets.config import Config
+
+from autograder.hint_level import HintLevel
+from autograder.release import exercise_of
+from autograder.report.clean import clean, clean_with_math
+from autograder.verdict import Verdict
+from edf_course.exercises import statement
+from edf_course.handin import VERDICT, bundle, said_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_BYTES = 1_900_000
+MOST_SOURCE, MOST_OUTPUT = 5_000, 2_000  # characters of a cell, where the page would be too long
+PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+LEFT_OUT = (
+    "",
+    "Pictures are left out: there are too many.",
+    "Only answers and graded cells are shown, cut short: the notebook is too long.",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a graded cell got: a row of the table, and what is said at the cell. verdict: of a hand-in that was judged."""
+
+    grade_id: str
+    title: str
+    points: float
+    max_points: float
+    said: str = ""
+    verdict: Verdict | None = None
+    hints: str = "name"
+
+    def card(self, heading: str) -> str:
+        """Return what is shown of the verdict, with the points that the gradebook has."""
+        if self.verdict is None:
+            return ""
+        shown = replace(self.verdict, points=self.points, max_points=self.max_points)
+        text: str = bundle(shown, self.hints, heading)["text/html"]
+        if self.verdict.points != self.points:
+            text += f"<p>The judge gave {self.verdict.points:g}; somebody has changed the points by hand.</p>"
+        return text
+
+
+class ShowVerdicts(NbGraderPreprocessor):
+    """Collects what each graded cell got, and shows verdicts as far as the release's level of hints lets it.
+
+    Points are those of the gradebook; stands after GetGrades, and before HideTests.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        hints = HintLevel(config=self.config).of(resources["nbgrader"]["assignment"])
+        rows = [row for cell in nb.cells if (row := _row(cell, hints)) is not None]
+        resources["feedback"] = {
+            "rows": rows,
+            "by_id": {row.grade_id: row for row in rows},
+            "comments": [c.metadata.nbgrader.grade_id for c in nb.cells if _comment(c)],
+        }
+        return nb, resources
+
+
+def _comment(cell: NotebookNode) -> str:
+    return cell.metadata.get("nbgrader", {}).get("comment") or ""
+
+
+def _row(cell: NotebookNode, hints: str) -> Row | None:
+    """The row of a cell that is worth points, or None; a hand-in loses its outputs to its verdict."""
+    mark = cell.metadata.get("nbgrader", {})
+    if not (is_grade(cell) or is_task(cell)) or not mark.get("points"):
+        return None
+    points, most = float(mark.get("score") or 0), float(mark["points"])
+    exercise = exercise_of(cell.source) if cell.cell_type == "code" and not is_solution(cell) else None
+    if exercise is None:
+        return Row(mark.grade_id, mark.grade_id, points, most)
+    title, verdict = statement(exercise).title, _verdict(cell, exercise)
+    if verdict is None:
+        return Row(mark.grade_id, title, points, most, "There is no verdict.")
+    cell.outputs = []
+    return Row(mark.grade_id, title, points, most, said_of(verdict, hints), verdict, hints)
+
+
+def _verdict(cell: NotebookNode, exercise: str) -> Verdict | None:
+    for output in cell.get("outputs", []):
+        try:
+            verdict = Verdict.from_json(output["data"][VERDICT])
+        except (KeyError, ValueError):
+            continue
+        if verdict.exercise == exercise:
+            return verdict
+    return None
+
+
+class FeedbackPage(HTMLExporter):
+    """Writes the page. What comes from a submission is cleaned, and a page that would be too long is shortened."""
+
+    def __init__(self, config: Config | None = None, **kw: Any) -> None:
+        own = Config()
+        own.FeedbackPage.template_name = "edf_feedback"
+        own.FeedbackPage.extra_template_basedirs = [str(TEMPLATES)]
+        own.CSSHTMLHeaderPreprocessor.enabled = True
+        own.CSSHTMLHeaderPreprocessor.style = "xcode"  # whose colours all have the contrast that people need
+        own.merge(config or Config())
+        self._level = 1
+        super().__init__(config=own, **kw)
+
+    @property
+    def default_config(self) -> Config:
+        """nbconvert's, but for what is shown of an output that comes in several forms."""
+        config = super().default_config
+        config.NbConvertBase.display_data_priority = [
+            *PICTURES,
+            "text/html",
+            "text/markdown",
+            "text/latex",
+            "text/plain",
+        ]
+        return config
+
+    def default_filters(self) -> Any:
+        """nbconvert's filters, and ours."""
+        yield from super().default_filters()
+        yield ("clean", clean)
+        yield ("card", self.card)
+
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> Any:
+        """Return the page and nbconvert's resources."""
+        page, found = "", None
+        for shorter, note in enumerate(LEFT_OUT):
+            self._level = 1
+            page, found = super().from_notebook_node(
+                _shortened(nb, shorter), {**copy.deepcopy(resources or {}), "left_out": note}, **kw
+            )
+            if len(page.encode()) <= MOST_BYTES:
+                break
+        return page, found
+
+    def card(self, row: Row) -> str:
+        """Return the card of a row, with a heading that fits to where it stands."""
+        return row.card(f"h{min(self._level + 1, 6)}")
+
+    def markdown2html(self, source: str) -> str:
+        """Return Markdown as HTML, made harmless, with headings below the page's own and formulas as MathML."""
+
+        def render(math: Any) -> str:
+            return str(MarkdownWithMath(renderer=_Renderer(self, math)).render(source))
+
+        return clean_with_math(render)
+
+    def heading(self, level: int) -> int:
+        """Return the level that a heading has on the page: one below the page's title, and none is left out."""
+        self._level = min(level + 1, self._level + 1, 6)
+        return self._level
+
+
+class _Renderer(IPythonRenderer):
+    def __init__(self, page: FeedbackPage, math: Any) -> None:
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.page, self.math = page, math
+
+    def heading(self, text: str, level: int, **attributes: Any) -> str:
+        level = self.page.heading(level)
+        return f"<h{level}>{text}</h{level}>\n"
+
+    def inline_math(self, body: str) -> str:
+        return str(self.math(body, False))
+
+    def block_math(self, body: str) -> str:
+        return str(self.math(body, True))
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return str(self.math(rf"\begin{{{name}}}{body}\end{{{name}}}", True))
+
+
+def _shortened(nb: NotebookNode, step: int) -> NotebookNode:
+    """The notebook as it is (0), without pictures (1), or with nothing but graded cells and answers, cut (2)."""
+    if step == 0:
+        return nb
+    nb = copy.deepcopy(nb)
+    if step == 2:
+        nb.cells = [cell for cell in nb.cells if "nbgrader" in cell.metadata]
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            for kind in PICTURES:
+                output.get("data", {}).pop(kind, None)
+        if step == 2:
+            _cut(cell)
+    return nb
+
+
+def _cut(cell: NotebookNode) -> None:
+    if "hand_in(" not in cell.source:
+        cell.source = cell.source[:MOST_SOURCE]
+    for output in cell.get("outputs", []):
+        data: Mapping[str, Any] = output.get("data", {})
+        if VERDICT in data:
+            continue
+        output.data = {"text/plain": str(data.get("text/plain", ""))[:MOST_OUTPUT]}
+        output.text = str(output.get("text", ""))[:MOST_OUTPUT]
+        output.traceback = [str(line)[:MOST_OUTPUT] for line in output.get("traceback", [])[-3:]]
