@@ -63,12 +63,15 @@ def grade(
     if scheduler is None:
         pool.preheat()  # takes as long as what comes here now
     from autograder.course import CourseError, find_course
+    from autograder.lock import alone
 
     console = Console()
     if not console.is_terminal:
         console.width = 120
     try:
-        _Run(find_course(Path.cwd()), lecture, console, workers, scheduler).run(students, only, force, not no_jail)
+        course = find_course(Path.cwd())
+        with alone(course, lecture):
+            _Run(course, lecture, console, workers, scheduler).run(students, only, force, not no_jail)
     except (CourseError, pool.NoCluster, pool.NoJail) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -90,9 +93,10 @@ class _Run:
 
         graders = self._graders(jailed)
         try:
-            classroom.prepare(self.course, self.lecture)
+            notices = classroom.prepare(self.course, self.lecture)
             folder = students or (self.sample if self.sample.is_dir() else None)
-            for notice in classroom.gather(self.course, self.lecture, folder) if folder else ():
+            notices += classroom.gather(self.course, self.lecture, folder) if folder else []
+            for notice in notices:
                 self.console.print(notice, markup=False)
             chosen = self._chosen(only)
             try:
