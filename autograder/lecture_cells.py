@@ -2,8 +2,8 @@
 
 Tests of other people's are asserts on the student's objects, so they have to run in the student's process. Before each,
 what earlier code put in the place of built-in functions, of NumPy's and of the library's is taken out again; the cell
-is compiled and run without IPython's transformers, hooks and displays. That keeps out what is tried in passing. Who
-aims at this file, from within the same process, still gets his points: only the judge's exercises are out of reach.
+is compiled and run without IPython's transformers, hooks and displays. That keeps out what is tried in passing. Whoever
+aims at this file from within the same process can still deceive it: only the judge's exercises are out of reach.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
+import importlib
 import inspect
 import sys
 import traceback
@@ -22,7 +23,7 @@ from IPython.core.formatters import PlainTextFormatter
 FILE = "<a cell of the lecture>"
 GUARDED = (
     "builtins", "math", "cmath", "operator", "functools", "statistics", "random", "unittest", "unittest.case",
-    "numpy", "numpy.linalg", "numpy.random", "numpy.testing", "torch", "torch.testing",
+    "numpy", "numpy.linalg", "numpy.random", "numpy.testing",
 )  # fmt: skip
 MAX_VALUE = 10_000  # characters
 
@@ -36,6 +37,8 @@ class LectureCells:
         self.shell = shell
         self._namespace: dict[str, Any] = shell.user_ns
         self._text = PlainTextFormatter()
+        for name in GUARDED:
+            importlib.import_module(name)
         self.keep()
 
     def keep(self) -> None:
