@@ -1,7 +1,8 @@
 // The front end of TrainingDesk. All numbers come from the kernel, where the net is; here they are drawn.
 
 const SPEEDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000];
-const SILENT = "The kernel does not answer. It is busy with another cell, or it was restarted: then run this cell again.";
+const SILENT =
+  "The kernel does not answer. It is busy with another cell, or it was restarted: then run this cell again.";
 const SAY_SEEN_EVERY = 500; // ms; the kernel pauses when no page says so any more
 
 /** 1, 2, 4, 8, ... and all N examples. */
@@ -132,7 +133,9 @@ function drawLoss(context, colour, box, losses, classes) {
       if (value >= low * 0.999 && value <= high * 1.001) ticks.push(value);
     }
   }
-  const { x, y } = plot(context, colour, { ...box, low, high, log: true, ticks, say: short, title: "training loss (nats)" });
+  const { x, y } = plot(context, colour, {
+    ...box, low, high, log: true, ticks, say: short, title: "training loss (nats)",
+  });
   const at = (column) => losses.map((row) => [x(row[0]), y(Math.max(row[column], low))]);
   stroke(context, at(1), colour.raw, 1);
   stroke(context, at(2), colour.line, 2.5);
@@ -158,7 +161,10 @@ function drawCurves(model, { begin, end }, colour) {
     rows(model, "_accuracies", 2));
   context.fillStyle = colour.ink;
   context.textAlign = "center";
-  for (const step of [0, last / 2, last]) context.fillText(String(step), left + (step / last) * plotWidth, height - 22);
+  for (const step of [0, last / 2, last]) {
+    const outermost = width - context.measureText(step).width / 2 - 1; // a long number would be cut off at the edge
+    context.fillText(step, Math.min(left + (step / last) * plotWidth, outermost), height - 22);
+  }
   context.fillText("step", left + plotWidth / 2, height - 6);
   end();
 }
@@ -219,7 +225,8 @@ function render({ model, el }) {
     make("div", { class: "edf-buttons" }, ...buttons(model, kernel.ask), line),
     make("div", { class: "edf-knobs" }, ...knobs(model)),
     make("div", {}, numbers.list, curves.canvas, make("p", { text: "Thin: the loss of each batch. Thick: smoothed." })),
-    make("div", {}, digits.canvas, make("p", { text: "Test digits. ✓ right, ✗ wrong: the net's answer (the true digit)." })));
+    make("div", {}, digits.canvas,
+      make("p", { text: "Test digits. ✓ right, ✗ wrong: the net's answer (the true digit)." })));
   el.classList.add("edf-figure");
   el.append(desk);
 

@@ -69,6 +69,16 @@ def kernel_reaches(notebook, expression, wanted):
     return value
 
 
+def ink_in_the_last_column(page):
+    return page.evaluate(
+        f"""() => {{
+          const canvas = document.querySelector('{FIGURE} canvas');
+          const {{data}} = canvas.getContext('2d').getImageData(canvas.width - 1, 0, 1, canvas.height);
+          return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+        }}"""
+    )
+
+
 def test_play_turn_pause_step_reset(open_desk, page):
     notebook = open_desk()
     assert shown_step(page) == 0
@@ -111,8 +121,10 @@ def test_play_turn_pause_step_reset(open_desk, page):
 
 def test_both_themes_and_a_narrow_page_can_be_read(open_desk, page):
     notebook = open_desk()
-    notebook.kernel("desk.train(400)", "")
-    wait_for_text(page, "400")
+    notebook.kernel("desk.train(600)", "")
+    wait_for_step(page, 600)
+    page.wait_for_timeout(300)
+    assert ink_in_the_last_column(page) == 0  # the axis goes to 1000, whose last digit could be cut off
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         draws = int(page.locator(f"{FIGURE} canvas").first.get_attribute("data-draws"))
         notebook.theme(theme)
