@@ -99,14 +99,16 @@ def _supervise(
 
 def _let_it_die_first(child: int, processes: int) -> None:
     """Have the kernel choose this process and not the grader when the machine has no memory left."""
-    with open(f"{child}/oom_score_adj", "w", opener=lambda path, flags: os.open(path, flags, dir_fd=processes)) as file:
-        file.write("1000")
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended already
+        score = os.open(f"{child}/oom_score_adj", os.O_WRONLY, dir_fd=processes)
+        os.write(score, b"1000")
+        os.close(score)
 
 
 def _watch(child: int, handle: int, processes: int, most: int) -> None:
     """Wait until the child ends, and end it where it has too many threads: RLIMIT_NPROC does not hold for root."""
     while not select.select([handle], [], [], WATCH_SECONDS)[0]:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             tasks = os.open(f"{child}/task", os.O_RDONLY, dir_fd=processes)
             if os.fstat(tasks).st_nlink > most + 2:  # a link from itself, from above, and from each thread
                 os.kill(child, signal.SIGKILL)
