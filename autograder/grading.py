@@ -76,7 +76,7 @@ def grade(
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         console.print("Stopped. What was graded is kept; the same command goes on from there.")
-        os._exit(INTERRUPTED)  # the workers see it and end
+        raise SystemExit(INTERRUPTED) from None
 
 
 class _Run:

@@ -120,6 +120,7 @@ class Jail:
         self._withheld = [] if everything else withheld(torch)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None  # without a jail; in it there is a /tmp of its own
 
     def __enter__(self) -> Jail:
         self.start()
@@ -132,8 +133,7 @@ class Jail:
         """Start the warm process, and wait until it is ready."""
         if not hasattr(os, "fork"):
             raise JailError("Submissions run in forked processes, which this system does not have: grade on Linux.")
-        self._folder = tempfile.TemporaryDirectory(prefix="edf-jail-")
-        self._errors = open(Path(self._folder.name) / "errors", "w+b")  # noqa: SIM115  (closed in close)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         read, write = os.pipe()
         command, environment, path = self._command(read, theirs.fileno())
@@ -163,6 +163,7 @@ class Jail:
         end = [str(read), str(control)]
         if not self.jailed:
             here = Path(__file__).resolve().parent.parent
+            self._folder = tempfile.TemporaryDirectory(prefix="edf-jail-")
             environment = ENVIRONMENT | dict.fromkeys(("HOME", "TMPDIR"), self._folder.name)
             environment |= {"IPYTHONDIR": self._folder.name, "MPLCONFIGDIR": self._folder.name}
             return [str(python()), "-I", "-c", START, str(here), *end], environment, sys.path
@@ -244,7 +245,8 @@ class Jail:
             self._process.wait()
             self._process = None
         self._errors.close()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
 
 WITHOUT = (

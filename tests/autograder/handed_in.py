@@ -1,0 +1,85 @@
+"""The small lecture, and what is handed in to it, as plain data: for tests of whatever grades it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+
+from autograder.course import Course
+from autograder.jail import Limits
+from autograder.lecture import Lecture
+from autograder.lecture_files import read_lecture
+from autograder.pool import Terms
+from autograder.sample import make_submission
+from edf_course.exercises import statement
+from tests.autograder.mini import MINI, MINI_EXERCISES
+
+ALL = float(sum(statement(exercise).points for exercise in MINI_EXERCISES))
+SECRET = b"of a test, and of no course"
+
+RIGHT = "# begins with: solution\n"
+UNTOUCHED = ""
+ENDLESS = RIGHT + "\n# %% new after sigmoid-hand-in\nwhile True:\n    pass\n"
+
+
+def sleeping(seconds: float) -> str:
+    """The small source of right work with a cell that takes its time."""
+    return f"{RIGHT}\n# %% new after sigmoid-hand-in\nimport time\n\ntime.sleep({seconds})\n"
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """The small lecture of a prepared course, and a folder to write small sources into."""
+
+    course: Course
+    scratch: Path
+
+    @property
+    def lecture(self) -> Lecture:
+        """All that grading needs of it."""
+        return read_lecture(MINI, *(self.course.notebook(step, MINI) for step in ("source", "release")))
+
+    def terms(self, **limits: Any) -> Terms:
+        """Terms of a run."""
+        return Terms(self.lecture, SECRET, Limits(**limits))
+
+    def notebook(self, source: str) -> bytes:
+        """The notebook that a small source stands for."""
+        path = self.scratch / "small.py"
+        path.write_text(source)
+        release, solution = (nbformat.read(self.course.notebook(s, MINI), as_version=4) for s in ("release", "source"))
+        return make_submission(path, release, solution)
+
+
+class Deadly:
+    """Stands for a submission of which a worker dies: to read it is to end the process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)
+
+
+def descendants(of: int | None = None) -> list[psutil.Process]:
+    """All processes that a process (this one) has started, directly or not."""
+    return psutil.Process(of).children(recursive=True)
+
+
+def jails(of: int | None = None) -> Iterator[tuple[psutil.Process, psutil.Process]]:
+    """The jails that a process (this one) and its workers have: whose it is, and the bubblewrap."""
+    for process in descendants(of):
+        try:
+            parent = process.parent()
+            if process.name() == "bwrap" and parent is not None and parent.name() != "bwrap":
+                yield parent, process
+        except psutil.NoSuchProcess:
+            continue
+
+
+def is_busy(jail: psutil.Process) -> bool:
+    """Whether a submission runs in a jail: then its warm process has a child, and that one too."""
+    return len([process for process in descendants(jail.pid) if process.name() != "bwrap"]) > 2

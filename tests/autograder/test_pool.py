@@ -1,0 +1,366 @@
+"""Workers grade side by side; whatever happens to one of them, each submission ends with one grade or a reason."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from autograder import classroom, pool
+from autograder.course import Course
+from autograder.grades import SubmissionGrade
+from autograder.pool import AHEAD, Graders, LocalExecutor, NoJail, Terms
+from edf_course import exercises
+from tests.autograder.handed_in import (
+    ALL,
+    ENDLESS,
+    RIGHT,
+    UNTOUCHED,
+    Deadly,
+    HandedIn,
+    descendants,
+    is_busy,
+    jails,
+    sleeping,
+)
+from tests.autograder.mini import MINI, MINI_EXERCISES, make_course
+from tests.tools import needs
+
+WORKERS = 2
+SOON = 60.0  # seconds, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Iterator[HandedIn]:
+    """The small lecture, prepared once."""
+    needs("bwrap")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(exercises.LECTURES, MINI, MINI_EXERCISES)
+        course = make_course(tmp_path_factory.mktemp("course"), new_gradebook)
+        classroom.prepare(course, MINI)
+        yield HandedIn(course, tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def right(mini: HandedIn) -> bytes:
+    return mini.notebook(RIGHT)
+
+
+@contextmanager
+def local(terms: Terms, workers: int = WORKERS) -> Iterator[Graders]:
+    with Graders(lambda: LocalExecutor(workers, terms.limits, terms.jailed), workers) as graders:
+        yield graders
+
+
+def graded(
+    graders: Graders, jobs: Any, terms: Terms, do: Callable[[], None] = lambda: None
+) -> dict[str, SubmissionGrade]:
+    """Grade, and `do` something when the first grade is there; nobody may be graded twice."""
+    found: dict[str, SubmissionGrade] = {}
+    for student, grade in graders.run(jobs, terms):
+        assert student not in found
+        if not found:
+            do()
+        found[student] = grade
+    return found
+
+
+def until(is_so: Callable[[], Any]) -> Any:
+    """Wait until something is so, and return it."""
+    end = time.monotonic() + SOON
+    while time.monotonic() < end:
+        found = is_so()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"after {SOON:g} s it was still not so")
+
+
+def all_right(grades: dict[str, SubmissionGrade]) -> bool:
+    return all(grade.points == ALL and not grade.ungraded for grade in grades.values())
+
+
+def test_workers_grade_side_by_side(mini: HandedIn, right: bytes) -> None:
+    terms, slow = mini.terms(), mini.notebook(sleeping(1.5))
+    with local(terms) as graders:
+        graded(graders, [(name, right) for name in "abcd"], terms)
+        start = time.monotonic()
+        grades = graded(graders, [(name, slow) for name in "abcd"], terms)
+        took = time.monotonic() - start
+    assert all_right(grades)
+    assert took < 0.75 * sum(grade.seconds for grade in grades.values())
+
+
+def test_nobody_waits_for_whoever_came_first(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms()
+    jobs = [("slow", mini.notebook(sleeping(6))), *((name, right) for name in "abcdef")]
+    with local(terms) as graders:
+        grades = graded(graders, jobs, terms)
+    assert list(grades)[-1] == "slow"
+    assert all_right(grades)
+
+
+def test_jobs_are_taken_a_few_at_a_time(mini: HandedIn, right: bytes) -> None:
+    terms, taken = mini.terms(), 0
+
+    def jobs() -> Iterator[tuple[str, bytes]]:
+        nonlocal taken
+        for number in range(12):
+            taken += 1
+            yield str(number), right
+
+    with local(terms) as graders:
+        for done, _ in enumerate(graders.run(jobs(), terms)):
+            assert taken <= done + AHEAD * WORKERS
+    assert taken == 12
+
+
+@pytest.mark.parametrize("size", [0, 2_000_000], ids=["small", "large"])
+def test_a_worker_that_is_killed_costs_nobody_the_grade(mini: HandedIn, size: int) -> None:
+    terms = mini.terms()
+    content = mini.notebook(f"{sleeping(0.3)}\n# %% new after sigmoid\n'{'x' * size}'\n" if size else sleeping(0.3))
+    victims = []
+
+    def kill() -> None:
+        worker = until(lambda: [worker for worker, jail in jails() if is_busy(jail)])[0]
+        victims.append(worker)
+        worker.kill()
+
+    with local(terms) as graders:
+        grades = graded(graders, [(str(number), content) for number in range(8)], terms, kill)
+        assert len(grades) == 8
+        assert all_right(grades)
+        assert victims[0] not in [worker for worker, _ in jails()]
+
+
+def test_a_submission_of_which_workers_die_is_given_up_and_the_others_are_graded(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms()
+    jobs: list[Any] = [("a", right), ("deadly", Deadly()), ("b", right), ("worse", Deadly()), ("c", right)]
+    with local(terms) as graders:
+        grades = graded(graders, jobs, terms)
+    for student in ("deadly", "worse"):
+        grade = grades.pop(student)
+        assert grade.ungraded == "the process that grades it dies each time: out of memory?"
+        assert grade.again
+    assert sorted(grades) == ["a", "b", "c"]
+    assert all_right(grades)
+
+
+def test_an_error_of_the_grader_is_the_reason_for_that_one(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms()
+    with local(terms) as graders:
+        grades = graded(graders, [("a", right), ("odd", None), ("b", right)], terms)
+    assert grades["odd"].ungraded.startswith("the grader itself failed: ")
+    assert grades["odd"].again
+    assert all_right({"a": grades["a"], "b": grades["b"]})
+
+
+def test_ctrl_c_does_not_reach_workers(mini: HandedIn) -> None:
+    terms, slow = mini.terms(), mini.notebook(sleeping(0.5))
+
+    def interrupt() -> None:
+        for worker, _ in jails():
+            worker.send_signal(signal.SIGINT)
+
+    with local(terms) as graders:
+        before = until(lambda: [worker for worker, _ in jails()])
+        grades = graded(graders, [(name, slow) for name in "abcdef"], terms, interrupt)
+        assert set(before) <= {worker for worker, _ in jails()}
+    assert all_right(grades)
+
+
+def test_whoever_leaves_in_the_middle_waits_for_nobody(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms(cell_seconds=100, notebook_seconds=100)
+    jobs = [("a", right), *((name, mini.notebook(ENDLESS)) for name in "xyz")]
+    graders = Graders(lambda: LocalExecutor(WORKERS, terms.limits), WORKERS)
+    next(iter(graders.run(jobs, terms)))
+    start = time.monotonic()
+    graders.close()
+    until(lambda: not list(jails()))
+    assert time.monotonic() - start < SOON
+
+
+def test_a_worker_that_ends_with_nothing_to_do_is_replaced(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms()
+    with local(terms) as graders:
+        assert all_right(graded(graders, [("a", right)], terms))
+        for worker, _ in list(jails()):
+            worker.kill()
+        until(lambda: not list(jails()))
+        assert all_right(graded(graders, [("a", right), ("b", right), ("c", right)], terms))
+
+
+def work(of: Any, student: str) -> str:
+    """What `each` calls in these tests."""
+    if student == "fails":
+        raise ValueError(f"{of} cannot be had")
+    if student == "dies":
+        os._exit(1)
+    return "" if student == "good" else f"{of} of {student}"
+
+
+def test_each_says_what_it_said_or_how_it_failed() -> None:
+    with Graders(lambda: LocalExecutor(WORKERS), WORKERS) as graders:
+        found = dict(graders.each(work, ["good", "other", "fails", "dies", "last"], ("a page",)))
+    assert "terminated abruptly" in found.pop("dies")
+    assert found == {
+        "good": "", "other": "a page of other", "fails": "ValueError: a page cannot be had", "last": "a page of last",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def in_this_process() -> Iterator[None]:
+    yield
+    pool._close_jails()
+
+
+@pytest.fixture
+def breaks_jails() -> Iterator[Callable[[int], None]]:
+    """A way to kill the next so many jails of this process, each soon after something has begun in it."""
+    threads = []
+
+    def kill(times: int) -> None:
+        for _ in range(times):
+            (jail,) = until(lambda: [jail for _, jail in jails(os.getpid()) if is_busy(jail)])
+            jail.kill()
+            jail.wait(SOON)
+
+    def begin(times: int) -> None:
+        threads.append(threading.Thread(target=kill, args=(times,)))
+        threads[-1].start()
+
+    yield begin
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_jail_that_breaks_is_begun_anew(mini: HandedIn, breaks_jails: Callable[[int], None]) -> None:
+    breaks_jails(1)
+    grade = pool.grade_here(mini.notebook(sleeping(1)), mini.terms())
+    assert (grade.ungraded, grade.points) == ("", ALL)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_submission_under_which_jails_break_has_that_as_its_reason(
+    mini: HandedIn, right: bytes, breaks_jails: Callable[[int], None]
+) -> None:
+    breaks_jails(2)
+    grade = pool.grade_here(mini.notebook(sleeping(2)), mini.terms())
+    assert grade.ungraded.startswith("the jail broke while it ran, twice: ")
+    assert pool.grade_here(right, mini.terms()).points == ALL
+
+
+def test_without_bubblewrap_there_is_no_jail_and_that_is_said(
+    mini: HandedIn, right: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NoJail, match="bubblewrap is not here"):
+        pool.grade_here(right, mini.terms(cell_seconds=21))  # other limits than of a jail that there may be
+
+
+def resources(processes: list[psutil.Process]) -> tuple[float, int]:
+    """The memory in MB and the open files of processes."""
+    return sum(p.memory_info().rss for p in processes) / 1e6, sum(p.num_fds() for p in processes)
+
+
+def test_neither_memory_nor_open_files_grow(mini: HandedIn, right: bytes) -> None:
+    terms = mini.terms()
+    jobs = [right, mini.notebook(UNTOUCHED), b"no notebook"]
+    with local(terms) as graders:
+        graded(graders, [(str(number), jobs[number % 3]) for number in range(24)], terms)
+        ours = [psutil.Process(), *(worker for worker, _ in jails())]
+        assert len(ours) == 1 + WORKERS
+        memory, files = resources(ours)
+        graded(graders, [(str(number), jobs[number % 3]) for number in range(60)], terms)
+        memory_after, files_after = resources(ours)
+    assert files_after <= files
+    assert memory_after - memory < 20
+
+
+@pytest.fixture
+def handed_in(mini: HandedIn, tmp_path: Path, new_gradebook: Path) -> Path:
+    """A course of its own, to which one has handed in right work, and another what does not end."""
+    folder = tmp_path / "course"
+    shutil.copytree(mini.course.root, folder)
+    with (folder / "nbgrader_config.py").open("a") as config:
+        config.write("c.Execute.timeout = c.GradeInJail.notebook_seconds = 300\n")
+    for student, source in (("ada", RIGHT), ("ben", ENDLESS), ("cleo", ENDLESS), ("dan", ENDLESS)):
+        path = Course(folder).notebook("submitted", MINI, student)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(mini.notebook(source))
+    return folder
+
+
+@contextmanager
+def command(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """`edf-course grade` in a course, in a group of processes of its own."""
+    program = (
+        f"from edf_course import exercises; exercises.LECTURES[{MINI!r}] = {MINI_EXERCISES!r}; "
+        "from autograder.grading import grade; grade(prog_name='edf-course grade')"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, "--lecture", MINI, "--workers", str(WORKERS), *arguments],
+        cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    with started:
+        try:
+            yield started
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+def in_the_middle(grading: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait until one is graded and others run; return all processes that there are then."""
+    assert grading.stdout is not None
+    assert any(line.startswith("ada: ") for line in iter(grading.stdout.readline, ""))
+    until(lambda: len([jail for _, jail in jails(grading.pid) if is_busy(jail)]) == WORKERS)
+    return [psutil.Process(grading.pid), *descendants(grading.pid)]
+
+
+def have_ended(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def test_of_a_grader_that_is_killed_nothing_is_left_running(handed_in: Path) -> None:
+    with command(handed_in) as grading:
+        processes = in_the_middle(grading)
+        assert len(processes) > 3 * WORKERS
+        grading.kill()
+        until(lambda: have_ended(processes))
+
+
+def test_a_grader_that_is_stopped_ends_at_once_and_leaves_nothing(handed_in: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with command(handed_in, TMPDIR=str(scratch)) as grading:
+        processes = in_the_middle(grading)
+        os.killpg(grading.pid, signal.SIGINT)
+        said, _ = grading.communicate(timeout=SOON)
+    assert grading.returncode == 130
+    assert said == "Stopped. What was graded is kept; the same command goes on from there.\n"
+    until(lambda: have_ended(processes))
+    assert list(scratch.iterdir()) == []
+    with command(handed_in, "--only", "ada") as again:
+        assert "ada: as before" in again.communicate()[0]
+
+
+def test_where_there_is_no_jail_that_is_said_once_and_soon(handed_in: Path) -> None:
+    with command(handed_in, PATH="/nowhere") as grading:
+        said, _ = grading.communicate(timeout=SOON)
+    assert grading.returncode == 1
+    assert said.count("bubblewrap is not here") == 1
+    assert "--no-jail" in said
