@@ -1,4 +1,4 @@
-"""JupyterLab and Chromium, started once for all browser tests of a run."""
+"""JupyterLab, started once for all browser tests of a run, and Chromium, once a module."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ CHROMIUM = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, driven by Playwright."""
+    """Chromium, driven by Playwright.
+
+    While it lives an asyncio loop counts as running in this thread, in which tests of other folders run their own.
+    """
     path = needs("chromium")
     from playwright.sync_api import sync_playwright
 
@@ -46,10 +49,11 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on an empty folder: `lab.open(page, "name.ipynb", [source, ...])`.
 
     A test that needs other folders or settings uses `running_lab` itself.
     """
+    needs("chromium")
     with running_lab(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("lab")) as lab:
         yield lab
