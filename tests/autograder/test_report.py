@@ -53,7 +53,7 @@ def test_other_text_stays_as_it_is() -> None:
 
 def test_without_results_no_files_are_written(tmp_path: Path) -> None:
     assert write_files(LECTURE, [], tmp_path / "report") == []
-    console = Console(file=StringIO())
+    console = Console(file=StringIO(), width=200)
     console.print(class_table(LECTURE, []))
     assert "0 submissions" in console.file.getvalue()  # type: ignore[attr-defined]
 
