@@ -1,0 +1,75 @@
+"""Whatever ends the grader, the same command goes on: each submission is graded once, and nobody is left behind."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from autograder.course import Course
+from autograder.journal import Journal
+from tests.autograder import running
+from tests.autograder.mini import MINI
+from tests.autograder.rows import points, rows
+from tests.autograder.running import CUT, RIGHT, WRONG, a_class, anew, as_before, copy_of, run
+from tests.tools import needs
+
+CLASS = {"ada": RIGHT, "ben": "", "carl": CUT, "dora": WRONG, "eva": RIGHT, "fred": WRONG}
+POINTS = {"ada": (6, 8), "ben": (0, 0), "dora": (1, 8), "eva": (6, 8), "fred": (1, 8)}
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Course:
+    """A class that is to be graded; to be copied."""
+    needs("bwrap")
+    return a_class(tmp_path_factory.mktemp("course") / "course", new_gradebook, CLASS)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The same class, graded in one go."""
+    course = copy_of(handed_in, tmp_path_factory.mktemp("undisturbed") / "course")
+    outcome = run(course)
+    assert (outcome.code, outcome.error, outcome.left) == (0, "", [])
+    assert anew(outcome) == set(CLASS)
+    assert points(course) == POINTS
+    return course
+
+
+ALONE = ("--workers", "1")  # starts faster
+
+MOMENTS = [
+    "before the first verdict:1", "before the gradebook:1", "in the gradebook:1", "before the notebook:2",
+    "before the journal:2", "after the journal:1",
+]  # fmt: skip
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(handed_in: Course, undisturbed: Course, tmp_path: Path) -> None:
+    course = copy_of(handed_in, tmp_path / "course")
+    done: set[str] = set()
+    for moment in MOMENTS:
+        outcome = run(course, moment, *ALONE)
+        assert (outcome.code, outcome.left) == (-signal.SIGKILL, []), moment
+        assert as_before(outcome) == done - {"carl"}, moment
+        assert rows(course).items() <= rows(undisturbed).items(), moment
+        done = {s for s in CLASS if Journal(course, MINI).get(s, "graded")}
+    assert len(done) >= 3
+    outcome = run(course, "never", *ALONE)
+    assert outcome.code == 0
+    assert anew(outcome) - {"carl"} == set(CLASS) - done - {"carl"}
+    same(course, undisturbed)
+    outcome = run(course, "never", *ALONE)
+    assert as_before(outcome) == set(CLASS) - {"carl"}
+    same(course, undisturbed)
+
+
+def same(course: Course, undisturbed: Course) -> None:
+    """Whether all is there as if nothing had happened: in the gradebook, in the notebooks, and nothing besides."""
+    assert rows(course) == rows(undisturbed)
+    assert running.graded_notebooks(course) == running.graded_notebooks(undisturbed)
+    files = [sorted(p.relative_to(c.root) for p in c.root.rglob("*") if p.is_file()) for c in (course, undisturbed)]
+    assert files[0] == files[1]
+    for student in CLASS:
+        for what in ("gathered", "graded", "ungraded", "penalty"):
+            assert Journal(course, MINI).get(student, what) == Journal(undisturbed, MINI).get(student, what)
