@@ -179,7 +179,11 @@ def test_a_taken_port_is_said_and_nothing_is_started(tmp_path: Path) -> None:
 
 
 def test_a_free_port_passes() -> None:
-    lab.check_port(free_port())
+    port = free_port()
+    lab.check_port(port)
+    with socket.socket() as server:  # it was left free
+        server.bind(("127.0.0.1", port))
+        assert server.getsockname()[1] == port
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "eight"])

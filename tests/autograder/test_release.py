@@ -186,6 +186,7 @@ def test_a_hidden_line_that_the_source_shows_elsewhere_is_no_leak(mini_course: C
     edit(mini_course, 'print("a long training")', "self_value = np.exp(-np.abs(x))\nprint(self_value)")
     edit(mini_course, "e = np.exp(-np.abs(self.x.value))", "self_value = np.exp(-np.abs(x))")
     release(mini_course, MINI)
+    assert any("self_value = np.exp(-np.abs(x))" in cell.source for cell in released(mini_course).cells)
 
 
 def test_an_answer_in_the_metadata_of_the_notebook_is_found(mini_course: Course) -> None:
