@@ -7,8 +7,10 @@ whoever brings the answers, from whichever process, is judged alike.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -129,3 +131,14 @@ def flag(verdict: Verdict, finding: Finding) -> Verdict:
         verdict, points=0, passed=False, misconception=finding.misconception, sentence=sentence, aspects=aspects,
         flagged=finding.evidence, remark=None, to_paste="", less={},
     )  # fmt: skip
+
+
+class _CallableModule(ModuleType):
+    """After `from autograder import judge` the name is this module: calling it is calling the function in it."""
+
+    def __call__(self, exercise_id: str, thing: Any, seed: int | None = None) -> Verdict:
+        """See `judge`."""
+        return judge(exercise_id, thing, seed)
+
+
+sys.modules[__name__].__class__ = _CallableModule

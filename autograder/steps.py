@@ -2,12 +2,14 @@
 
 A difference quotient divides by a small number. So the source is searched for a division by something that is known
 to be small without running the code: a constant, or a name, default or attribute that stands for one. An epsilon that
-is only added, as in log(q + 1e-12), is none.
+is only added, as in log(q + 1e-12), is none. Where there is no source, the instructions of the code object tell less,
+but mostly enough.
 """
 
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +41,11 @@ def find_step(functions: Iterable[types.FunctionType], attributes: Mapping[str, 
             found = next((d for d in _divisors(node) if numbers.are_small(d)), None)
             if found is not None:
                 return ast.unparse(found)
+        if not linecache.getlines(function.__code__.co_filename):
+            known = _Numbers(ast.Module([], []), function, attributes)
+            number = next((n for code in codes(function.__code__) if (n := _divisor_in(code, known))), None)
+            if number is not None:
+                return repr(number)
     return None
 
 
@@ -112,9 +119,14 @@ class _Numbers:
         self.names |= function.__kwdefaults__ or {}
         for n in ast.walk(node):
             if isinstance(n, ast.Assign) and len(n.targets) == 1:
-                self._assign(n.targets[0], self.of(n.value))
+                self._assign(n.targets[0], n.value)
 
-    def _assign(self, target: ast.expr, value: float | None) -> None:
+    def _assign(self, target: ast.expr, source: ast.expr) -> None:
+        if isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple) and len(target.elts) == len(source.elts):
+            for one, its_source in zip(target.elts, source.elts, strict=True):  # x, h = self.x.value, 1e-5
+                self._assign(one, its_source)
+            return
+        value = self.of(source)
         if isinstance(target, ast.Name):
             self.names[target.id] = value
         elif isinstance(target, ast.Attribute) and value is not None:
@@ -122,8 +134,7 @@ class _Numbers:
 
     def are_small(self, node: ast.expr) -> bool:
         """Whether this is a number that is known, and small."""
-        value = self.of(node)
-        return value is not None and 0 < abs(value) <= LARGEST_STEP
+        return _is_small(self.of(node))
 
     def of(self, node: ast.expr) -> float | None:
         """Return the number that the expression is; None where it takes running the code to know."""
@@ -144,6 +155,40 @@ class _Numbers:
             value = self.of(node.args[0])
             return None if value is None else abs(value) ** ROOTS.get(_name(node.func), 1.0)
         return None
+
+
+OPERATORS: dict[str, type[ast.operator]] = {"+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "**": ast.Pow}
+
+
+def _divisor_in(code: types.CodeType, known: _Numbers) -> float | None:
+    """Return the small number that these instructions divide by, from following the numbers that are plain to see."""
+    stack: list[float | None] = []
+    names = dict(known.names)
+    for i in dis.get_instructions(code):
+        if i.opname == "LOAD_CONST":
+            stack.append(_number(i.argval))
+        elif i.opname == "BINARY_OP" and len(stack) > 1:
+            right, left, sign = stack.pop(), stack.pop(), i.argrepr.removesuffix("=")
+            if sign == "/" and _is_small(right):
+                return right
+            stack.append(_arithmetic(OPERATORS[sign], left, right) if sign in OPERATORS else None)
+        elif i.opname.startswith("STORE_") and isinstance(i.argval, str) and stack:
+            value = stack.pop()
+            if i.opname != "STORE_ATTR":
+                names[i.argval] = value
+        else:
+            change = dis.stack_effect(i.opcode, i.arg, jump=False)
+            del stack[len(stack) + min(change, 0) :]
+            stack += [None] * max(change, 0)
+            if stack and isinstance(i.argval, str):  # what was loaded lies on top, or else what a call returned
+                stack[-1] = _number((known.attributes if "ATTR" in i.opname else names).get(i.argval))
+            elif stack:
+                stack[-1] = None
+    return None
+
+
+def _is_small(number: float | None) -> bool:
+    return number is not None and 0 < abs(number) <= LARGEST_STEP
 
 
 def _arithmetic(operation: type[ast.operator], left: float | None, right: float | None) -> float | None:

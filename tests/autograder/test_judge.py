@@ -185,6 +185,12 @@ def test_an_unknown_exercise_offers_the_nearest():
         judge("edf.sigmoidd", None)
 
 
+def test_the_module_is_called_like_the_function_in_it():
+    from autograder import judge as imported
+
+    assert imported("edf.mul", None, seed=3) == imported.judge("edf.mul", None, seed=3) == judge("edf.mul", None, 3)
+
+
 def test_a_verdict_is_plain_data():
     data = json.loads(json.dumps(judge("edf.sigmoid", Wrong := unary(sig, lambda x, y, g: -g * y * (1 - y))).as_json()))
     assert Wrong

@@ -136,10 +136,20 @@ def test_small_numbers_that_are_added_or_bound_are_no_steps(function):
     assert find_step([function], {}) is None
 
 
-def test_code_without_source_has_no_step_to_show():
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5", "2e-05"),
+        ("h = 1e-6; return (f(x + h) - f(x - h)) / (2 * h)", "2e-06"),
+        ("x, h = x * 1.0, 1e-6; r = f(x + h) - f(x - h); r /= 2 * h; return r", "2e-06"),
+        ("return f(x) / (f(x + 1e-12) + 1e-12)", None),
+        ("h = 1e-6; h = f(x); return f(x + h) / h", None),
+    ],
+)
+def test_code_without_source_tells_its_step_by_its_instructions(line, step):
     namespace = {}
-    exec("def central(f, x):\n    return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5", namespace)
-    assert find_step([namespace["central"]], {}) is None
+    exec(f"def central(f, x):\n    {line}", namespace)
+    assert find_step([namespace["central"]], {}) == step
 
 
 def test_an_imaginary_step_is_found_where_an_imaginary_part_is_taken():
