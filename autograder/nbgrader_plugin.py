@@ -53,19 +53,36 @@ class SubmissionExporter(NotebookExporter):
     Raises: NotGradedError with the reason.
     """
 
+    _content = b""
+
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **more: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
         try:
-            content = read_submission(Path(filename))
-            try:
-                return super().from_filename(filename, resources, **more)
-            except (UnicodeDecodeError, nbformat.reader.NotJSONError):
-                handed = read_notebook(content)
+            self._content = read_submission(Path(filename))
         except Unreadable as error:
             raise NotGradedError(str(error)) from error
-        notebook = assemble(Sanitised([Cell(c.cell_type, c.source, place=c.place) for c in handed.cells]), {}, {})
-        return self.from_notebook_node(nbformat.from_dict(notebook), resources, **more)
+        return super().from_filename(filename, resources, **more)
+
+    def from_file(
+        self, file_stream: Any, resources: dict[str, Any] | None = None, **more: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        return self.from_notebook_node(_readable(self._content), resources, **more)
+
+
+def _readable(content: bytes) -> NotebookNode:
+    """The notebook as nbformat has it; where that is no valid one, its cells. Raises: NotGradedError."""
+    try:
+        notebook = nbformat.reads(content.decode(), as_version=4)
+        nbformat.validate(notebook)
+        return notebook
+    except Exception:  # of nbformat, which takes much for granted
+        try:
+            handed = read_notebook(content)
+        except Unreadable as error:
+            raise NotGradedError(str(error)) from error
+    cells = [Cell(c.cell_type, c.source, place=c.place) for c in handed.cells]
+    return nbformat.from_dict(assemble(Sanitised(cells), {}, {}))
 
 
 class Place:

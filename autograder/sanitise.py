@@ -102,12 +102,15 @@ def _refuse_another_s(handed: HandedNotebook, lecture: Lecture) -> None:
 def _place(clean: Sanitised, handed: list[tuple[HandedCell, str | None]], lecture: Lecture) -> None:
     """Take the cells in their order, the lecture's with its sources.
 
-    Of several cells with one mark the last counts, as in nbgrader; the others stay as a student's own.
+    Of several answers with one mark the last counts, as in nbgrader; of cells that all say the same the first. The
+    others stay as a student's own.
     """
-    last = {name: i for i, (_, name) in enumerate(handed) if name}
+    answers = {name: i for i, (_, name) in enumerate(handed) if name in lecture.answers}
+    counts = {name: i for i, (_, name) in reversed(list(enumerate(handed))) if name} | answers
     for i, (cell, name) in enumerate(handed):
-        if name is not None and last[name] != i:
-            clean.mended.append(f"The cell {name} is there more than once; the last one counts.")
+        if name is not None and counts[name] != i:
+            which = "last" if name in answers else "first"
+            clean.mended.append(f"The cell {name} is there more than once; the {which} one counts.")
             name = None
         clean.cells.append(_own(cell, lecture) if name is None else _lecture_s(cell, name, lecture, clean.mended))
 

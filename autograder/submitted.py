@@ -126,7 +126,7 @@ def _converted(notebook: Json) -> Json:
     import nbformat
 
     try:
-        converted: Json = nbformat.convert(nbformat.from_dict(notebook), 4)
+        converted: Json = nbformat.reads(json.dumps(notebook), as_version=4)
     except Exception as error:  # of nbformat's converters, which take much for granted
         raise Unreadable(f"the file is no notebook that can be read: {type(error).__name__}") from None
     return converted
