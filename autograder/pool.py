@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import shutil
 import signal
 import threading
 from collections import Counter, deque
@@ -149,24 +150,25 @@ def _close_jails() -> None:
 atexit.register(_close_jails)
 
 
-def _begin(limits: Limits | None, jailed: bool) -> None:
+def _begin(limits: Limits | None, jailed: bool, temporary: str) -> None:
     """Make a new worker ready. Where it has no jail, that is said when it is given its first job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever hands out the jobs
     util.Finalize(None, _close_jails, exitpriority=1)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=_end_with_the_parent, args=(temporary,), daemon=True).start()
     gc.freeze()  # what was imported stays for good: to look through it again and again would only cost time and pages
     if limits is not None:
         with suppress(NoJail):
             get_ready(limits, jailed)
 
 
-def _end_with_the_parent() -> None:
-    """End this worker when the process that hands out the jobs is gone, be it killed: nobody waits for it any more."""
+def _end_with_the_parent(temporary: str) -> None:
+    """End this worker when who hands out the jobs is gone, be it killed; and remove that process's temporary files."""
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
     try:
         _close_jails()
+        shutil.rmtree(temporary, ignore_errors=True)
     finally:
         os._exit(1)
 
@@ -187,7 +189,8 @@ class LocalExecutor(ProcessPoolExecutor):
     def __init__(self, workers: int, limits: Limits | None = None, jailed: bool = True) -> None:
         preheat()
         context = get_context("forkserver")
-        super().__init__(workers, mp_context=context, initializer=_begin, initargs=(limits, jailed))
+        settings = (limits, jailed, util.get_temp_dir())
+        super().__init__(workers, mp_context=context, initializer=_begin, initargs=settings)
         self._first = threading.Thread(target=self._start, daemon=True)
         self._first.start()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ PATIENCE = 20.0  # seconds until what should end by itself is taken for left beh
 
 def keep(report: Path, command: list[str]) -> None:
     """Run the command, wait until its processes have ended, and write the report."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # which Ctrl-C sends to all: it is for the command
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     code = subprocess.Popen(command).wait()
     at = time.monotonic()

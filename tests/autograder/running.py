@@ -92,7 +92,9 @@ def run(
     keeper = [sys.executable, str(KEEPER), str(report), *GRADE, moment, *arguments]
     said, error = course.root / "said", course.root / "error"
     with said.open("w") as out, error.open("w") as err:
-        process = subprocess.Popen(keeper, cwd=course.root, env=environment, stdout=out, stderr=err)
+        process = subprocess.Popen(
+            keeper, cwd=course.root, env=environment, stdout=out, stderr=err, start_new_session=True
+        )
         try:
             while told is not None and process.poll() is None:
                 children = psutil.Process(process.pid).children()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.course import Course
@@ -12,7 +17,7 @@ from autograder.journal import Journal
 from tests.autograder import running
 from tests.autograder.mini import MINI
 from tests.autograder.rows import points, rows
-from tests.autograder.running import CUT, RIGHT, WRONG, a_class, anew, as_before, copy_of, run
+from tests.autograder.running import CUT, ENDLESS, RIGHT, WRONG, a_class, anew, as_before, copy_of, run
 from tests.tools import needs
 
 CLASS = {"ada": RIGHT, "ben": "", "carl": CUT, "dora": WRONG, "eva": RIGHT, "fred": WRONG}
@@ -73,3 +78,63 @@ def same(course: Course, undisturbed: Course) -> None:
     for student in CLASS:
         for what in ("gathered", "graded", "ungraded", "penalty"):
             assert Journal(course, MINI).get(student, what) == Journal(undisturbed, MINI).get(student, what)
+
+
+SICK_CLASS = {"ada": RIGHT, "ben": ENDLESS, "dora": WRONG, "eva": RIGHT, "fred": WRONG}
+SICK_POINTS = {"ada": (6, 8), "ben": (6, 8), "dora": (1, 8), "eva": (6, 8), "fred": (1, 8)}
+
+
+@pytest.fixture
+def sick(tmp_path: Path, new_gradebook: Path) -> Course:
+    """A class with an endless submission in it."""
+    needs("bwrap")
+    return a_class(tmp_path / "course", new_gradebook, SICK_CLASS, "c.GradeInJail.cell_seconds = 5\n")
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """An empty folder for the command's temporary files, with a short name, as sockets need it."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder)
+
+
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """The processes that grade: those which Python's fork server has forked."""
+    servers = [p for p in process.children() if any("forkserver" in part for part in p.cmdline())]
+    return [worker for server in servers for worker in server.children()]
+
+
+def test_told_to_stop_it_does_so_at_once_and_a_killed_worker_stops_nothing(sick: Course, temporary: Path) -> None:
+    done: set[str] = set()
+    for number, ctrl_c in ((signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGKILL, False)):
+
+        def told(process: psutil.Process, said: str, number: int = number, ctrl_c: bool = ctrl_c) -> bool:
+            if not re.search(r"[\d.]+ s$|as before$", said, flags=re.MULTILINE) or len(workers_of(process)) < 2:
+                return False
+            os.killpg(os.getpgid(process.pid), number) if ctrl_c else process.send_signal(number)
+            return True
+
+        outcome = run(sick, told=told, temporary=temporary)
+        assert outcome.code == (130 if ctrl_c else -number)
+        assert outcome.left == []
+        assert outcome.seconds < 5
+        assert ("Stopped. What was graded is kept" in outcome.said) == ctrl_c
+        assert "Traceback" not in outcome.error
+        assert as_before(outcome) == done
+        done = {s for s in SICK_CLASS if Journal(sick, MINI).get(s, "graded")}
+        assert "ben" not in done
+    victims: list[int] = []
+
+    def kill_a_worker(process: psutil.Process, said: str) -> bool:
+        busy = [w for w in workers_of(process) if w.children()]
+        if len(busy) < 2:
+            return False
+        victims.append(busy[0].pid)
+        busy[0].kill()
+        return True
+
+    outcome = run(sick, told=kill_a_worker, temporary=temporary)
+    assert (outcome.code, outcome.left, len(victims)) == (0, [], 1)
+    assert points(sick) == SICK_POINTS
+    assert {s: len(rows(sick)[s]["grades"]) for s in SICK_CLASS} == dict.fromkeys(SICK_CLASS, 4)
+    assert list(temporary.iterdir()) == []
