@@ -37,7 +37,7 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Return as much of it as a picture shows, as plain data; numbers as text, so that there may be NaN."""
-        cut = {n: [[f"{v:.6g}" for v in row] for row in first_rows(a)] for n, a in self._arrays().items()}
+        cut = {n: [[f"{v:.9g}" for v in row] for row in first_rows(a)] for n, a in self._arrays().items()}
         return {"name": self.name, "shape": list(self.shape or self.right.shape), **cut}
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -102,6 +102,8 @@ class Verdict:
         It may come from a notebook that somebody else has written. Raises: ValueError for what is no verdict.
         """
         try:
+            if not isinstance(data["aspects"], dict):
+                raise TypeError("aspects")
             order = [n for n in data.get("order", ()) if n in data["aspects"]] or list(data["aspects"])
             return cls(
                 exercise=_text(data["exercise"], 100),

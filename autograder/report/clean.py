@@ -6,8 +6,9 @@ import html
 import re
 import secrets
 from collections.abc import Callable
+from xml.etree import ElementTree
 
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 MOST_MARKUP = 200_000  # characters; more is shown as text
@@ -21,6 +22,16 @@ STYLES = """
     font-family font-size font-style font-variant-numeric font-weight gap margin max-width overflow-wrap padding
     text-align text-decoration vertical-align white-space width
 """
+#: Environments of TeX that the converter knows by another name, or does without.
+ENVIRONMENTS = {
+    "aligned": "align*",
+    "gathered": "align*",
+    "gather": "align*",
+    "gather*": "align*",
+    "eqnarray": "align*",
+}
+ENVIRONMENTS |= {"equation": "", "equation*": "", "displaymath": "", "math": ""}
+_ENVIRONMENT = re.compile(rf"\\(begin|end)\{{({'|'.join(map(re.escape, ENVIRONMENTS))})\}}")
 LINK = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 
@@ -60,13 +71,21 @@ def clean_with_math(render: Callable[[Callable[[str, bool], str]], str]) -> str:
     return re.sub(rf"{mark}(\d+)\.", lambda m: formulas[int(m[1])], clean(render(math)))
 
 
+def _environment(found: re.Match[str]) -> str:
+    name = ENVIRONMENTS[found[2]]
+    return f"\\{found[1]}{{{name}}}" if name else " "
+
+
 def mathml(tex: str, display: bool) -> str:
     """Return a formula as MathML, which browsers show by themselves; as code where it is no TeX that can be read."""
     tex = tex.strip()
     try:
         if len(tex) > MOST_TEX:
             raise ValueError("too long")
-        made = str(convert(tex, display="block" if display else "inline"))
+        made = convert_to_element(_ENVIRONMENT.sub(_environment, tex), display="block" if display else "inline")
     except Exception:  # of many kinds, for what a student may write
         return f"<code>{html.escape(tex)}</code>"
-    return made.replace("<math ", f'<math alttext="{html.escape(tex)}" ', 1)
+    for element in made.iter():  # signs are there by their numbers in HTML; what a student wrote is escaped below
+        element.text = html.unescape(element.text or "")
+    made.set("alttext", tex)
+    return ElementTree.tostring(made, encoding="unicode")

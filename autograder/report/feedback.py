@@ -7,16 +7,19 @@ nbgrader_config.py. A page holds no script, loads nothing, and shows formulas wi
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
+from traitlets import default
 from traitlets.config import Config
 
 from autograder.hint_level import HintLevel
@@ -30,6 +33,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 1_900_000
 MOST_SOURCE, MOST_OUTPUT = 5_000, 2_000  # characters of a cell, where the page would be too long
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]", re.ASCII)
 LEFT_OUT = (
     "",
     "Pictures are left out: there are too many.",
@@ -39,7 +43,7 @@ LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Row:
-    """What a graded cell got: a row of the table, and what is said at the cell. verdict: of a hand-in that was judged."""
+    """What a graded cell got: a row of the table, and what is said at the cell. verdict: of a hand-in, if judged."""
 
     grade_id: str
     title: str
@@ -108,8 +112,10 @@ def _verdict(cell: NotebookNode, exercise: str) -> Verdict | None:
     return None
 
 
-class FeedbackPage(HTMLExporter):
+class FeedbackPage(TemplateExporter):
     """Writes the page. What comes from a submission is cleaned, and a page that would be too long is shortened."""
+
+    output_mimetype = "text/html"
 
     def __init__(self, config: Config | None = None, **kw: Any) -> None:
         own = Config()
@@ -120,6 +126,10 @@ class FeedbackPage(HTMLExporter):
         own.merge(config or Config())
         self._level = 1
         super().__init__(config=own, **kw)
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return ".html"
 
     @property
     def default_config(self) -> Config:
@@ -137,16 +147,22 @@ class FeedbackPage(HTMLExporter):
     def default_filters(self) -> Any:
         """nbconvert's filters, and ours."""
         yield from super().default_filters()
+        yield ("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        yield ("markdown2html", self.markdown2html)
         yield ("clean", clean)
+        yield ("base64", lambda data: NO_BASE64.sub("", str(data)))
         yield ("card", self.card)
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> Any:
         """Return the page and nbconvert's resources."""
         page, found = "", None
-        for shorter, note in enumerate(LEFT_OUT):
+        for step, note in enumerate(LEFT_OUT):
+            shorter = _shortened(nb, step)
+            if note != LEFT_OUT[-1] and _length(shorter) > MOST_BYTES:
+                continue
             self._level = 1
             page, found = super().from_notebook_node(
-                _shortened(nb, shorter), {**copy.deepcopy(resources or {}), "left_out": note}, **kw
+                shorter, {**copy.deepcopy(resources or {}), "left_out": note}, **kw
             )
             if len(page.encode()) <= MOST_BYTES:
                 break
@@ -203,6 +219,13 @@ def _shortened(nb: NotebookNode, step: int) -> NotebookNode:
         if step == 2:
             _cut(cell)
     return nb
+
+
+def _length(nb: NotebookNode) -> int:
+    """How many characters there are to show."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    texts = [text for o in outputs for text in (o.get("text"), *o.get("data", {}).values(), *o.get("traceback", []))]
+    return sum(len(cell.source) for cell in nb.cells) + sum(len(text) for text in texts if isinstance(text, str))
 
 
 def _cut(cell: NotebookNode) -> None:

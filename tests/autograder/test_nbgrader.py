@@ -86,7 +86,7 @@ def test_autograde_gives_the_judges_points(autograded: Course) -> None:
 def test_generate_feedback_writes_a_page_for_each_without_hidden_tests(autograded: Course) -> None:
     for student, points in (("ada", SIGMOID), ("ben", 0)):
         page = autograded.notebook("feedback", MINI, student).read_text(encoding="utf-8")
-        assert f"Score: {float(points)} / {float(SIGMOID + GATE)}" in page
+        assert f"{points} of {SIGMOID + GATE} points" in page
         assert "HIDDEN TESTS" not in page
 
 
