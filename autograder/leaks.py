@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from nbformat.notebooknode import NotebookNode
 
+from autograder.release import exercise_of
+
 LEFT_OF_A_HAND_IN = "# Graded when you hand in."
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS", "BEGIN MARK SCHEME")
 TELLING = 12  # characters without spaces: `return y` or `pass` say nothing
@@ -23,10 +25,11 @@ def leaks(source: NotebookNode, release: NotebookNode) -> list[str]:
     whole of an answer, not even where the source itself shows it by mistake; in a hand-in cell one comment.
     """
     hidden, shown = split(source)
+    hand_ins = {_grade_id(cell) for cell in source.cells if cell.cell_type == "code" and exercise_of(cell.source)}
     found = [
         f"The hand-in cell {cell.id} holds more than {LEFT_OF_A_HAND_IN!r}: {cell.source!r}"
         for cell in release.cells
-        if cell.metadata.get("nbgrader", {}).get("points") and cell.source != LEFT_OF_A_HAND_IN
+        if _grade_id(cell) in hand_ins - {None} and cell.source != LEFT_OF_A_HAND_IN
     ]
     for cell in release.cells:
         everything = json.dumps(cell, ensure_ascii=False)
@@ -88,3 +91,8 @@ def _fits_in_one(region: Sequence[str], cells: Iterable[NotebookNode]) -> bool:
 
 def _without_source(cell: NotebookNode) -> dict[str, object]:
     return {name: value for name, value in cell.items() if name != "source"}
+
+
+def _grade_id(cell: NotebookNode) -> str | None:
+    grade_id: str | None = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return grade_id

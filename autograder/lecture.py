@@ -72,6 +72,11 @@ class Lecture:
         return {cell.grade_id: cell.source for cell in self.cells if cell.role == "answer"}
 
     @property
+    def has_tests(self) -> bool:
+        """Whether there are tests of other kinds than this course's exercises, graded by nbgrader's rules."""
+        return any(cell.role == "test" for cell in self.cells)
+
+    @property
     def is_plain(self) -> bool:
         """Whether it has no exercise of this course in it: then every test is nbgrader's, and nothing is withheld."""
         return not self.hand_ins

@@ -74,8 +74,8 @@ def run(
 ) -> Session:
     """Run the steps in the jail and have each hand-in judged.
 
-    plain: they are other people's, and find what nbgrader promises them. beside: the files that lie in the notebook's
-    folder; where they are given, what it writes there is brought back.
+    plain: tests of other people's are among them, and find what nbgrader promises them. beside: the files that lie in
+    the notebook's folder; where they are given, what it writes there is brought back.
     Raises: JailError where the jail itself broke.
     """
     session = Session()

@@ -43,7 +43,7 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail, beside: B
         return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
     bench = _Bench(clean, secret, hashlib.sha256(content).digest())
     try:
-        session = run(jail, clean.steps, bench.judge, plain=lecture.is_plain, beside=beside)
+        session = run(jail, clean.steps, bench.judge, plain=lecture.has_tests, beside=beside)
         for name in beside.left_out if beside else ():
             session.notes.append(f"The file {name} was not given to the notebook: there is room for less beside it.")
         graded = _graded(clean, session, lecture, where)
