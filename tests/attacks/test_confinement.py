@@ -241,12 +241,14 @@ for folder, folders, files in os.walk('/'):
         path = os.path.join(folder, name)
         seen += 1
         parts = path.split('/')
-        if 'autograder' in parts[:-1] and path not in kept or 'solutions' in parts or name == 'gradebook.db' and 'nbgrader' not in parts:
+        a_gradebook = name == 'gradebook.db' and 'nbgrader' not in parts
+        if 'autograder' in parts[:-1] and path not in kept or 'solutions' in parts or a_gradebook:
             print('FOUND', path)
         if folder.startswith('/jail/packages') and parts[3] in ('torch', 'jax', 'autograd', 'sympy', 'micrograd'):
             print('FOUND', path)
         is_text = name.endswith(('.py', '.pth', '.json', '.ipynb', '.txt'))
-        if is_text and os.path.exists(path) and ('edf' in path or 'packages' not in path) and os.path.getsize(path) < 1_000_000:
+        may_be_ours = is_text and ('edf' in path or 'packages' not in path) and os.path.exists(path)
+        if may_be_ours and os.path.getsize(path) < 1_000_000:
             text = open(path, errors='replace').read()
             if 'BEGIN ' 'SOLUTION' in text or 'node_' 'exercise(' in text:
                 print('FOUND', path)
