@@ -70,12 +70,15 @@ class Journal:
         known.update({key: value for key, value in what.items() if isinstance(value, KINDS.get(key, ()))})
 
     def _write(self, student: str, what: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as file:
-            start = b"\n" if file.tell() and not self._ends_with_a_line(file) else b""
-            file.write(start + json.dumps({"student": student, **what}).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a+b") as file:
+                start = b"\n" if file.tell() and not self._ends_with_a_line(file) else b""
+                file.write(start + json.dumps({"student": student, **what}).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     @staticmethod
     def _ends_with_a_line(file: Any) -> bool:
