@@ -229,7 +229,7 @@ class _Room:
         """Raises: Unreadable where nbgrader could not read when it was handed in."""
         try:
             self.course.directory().get_existing_timestamp(str(folder))
-        except (OSError, ValueError, OverflowError):
+        except (OSError, ValueError, OverflowError, AttributeError):  # the last is nbgrader's way to say no
             raise Unreadable("its timestamp.txt holds no date: put that right, or remove the file") from None
 
     def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes]]:
