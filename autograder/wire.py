@@ -32,13 +32,14 @@ MAX_TEXT = 700  # characters of a failure's text
 KINDS = "biufc"
 FAILURES = frozenset({"unwritten", "raised", "time", "unusable"})
 MAX_NOTICED = 20
+MAX_NPY_HEADER = 512  # bytes; NumPy's own are shorter
 FILE_PART = 1 << 20  # bytes of a file in one message
 
 PLAIN = frozenset(b"b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split())  # kinds of numbers, and their bytes
 # .npy as NumPy writes it, version 1.0: byte order, kind and width of the numbers, and the shape.
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '([<>|])([a-z]\d{1,2})', 'fortran_order': False, "
-    rb"'shape': \(((?:\d{1,9}(?:, |,?(?=\))))*)\), \} *\n",
+    rb"'shape': \(((?:\d{1,9}(?:, (?=\d)|,?(?=\))))*)\), \} *\n",
     re.DOTALL,
 )
 _NAME = re.compile(r"[\w.@]{1,64}", re.ASCII)
@@ -185,13 +186,10 @@ def _header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 def _array(name: str, blob: bytes) -> np.ndarray:
     """Read .npy by its header, and only where the header and the number of bytes say the same."""
     start = 10 + int.from_bytes(blob[8:10], "little")
-    header = _HEADER.fullmatch(blob[:start])
-    if header is None:
+    said = _kind_and_shape(blob[:start]) if start <= MAX_NPY_HEADER else None
+    if said is None:
         raise WireError(f"{name} is no .npy of plain numbers")
-    if header[2] not in PLAIN:
-        raise WireError(f"{name} is no plain array of numbers")
-    dtype = np.dtype((header[1] + header[2]).decode())
-    shape = tuple(int(n) for n in header[3].decode().split(",") if n)
+    dtype, shape = said
     rest = blob[start:]
     if len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(rest):
         raise WireError(f"{name} has another length than its shape says")
@@ -199,6 +197,15 @@ def _array(name: str, blob: bytes) -> np.ndarray:
         return np.frombuffer(rest, dtype).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # of no entries, but with more axes than fit
         raise WireError(f"{name} has no proper shape") from error
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind_and_shape(header: bytes) -> tuple[np.dtype, tuple[int, ...]] | None:
+    """What the header of a .npy says; None where it says anything else, or says it otherwise than NumPy does."""
+    said = _HEADER.fullmatch(header)
+    if said is None or said[2] not in PLAIN:
+        return None
+    return np.dtype((said[1] + said[2]).decode()), tuple(int(n) for n in said[3].decode().split(",") if n)
 
 
 def probe_message(number: int, kind: str, probe: Probe, seconds: float) -> Message:

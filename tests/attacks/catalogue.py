@@ -21,6 +21,13 @@ class Attack(NamedTuple):
     deserves: tuple[float, ...] = NONE
 
 
+ODD_VALUES = {
+    "of no entries": "np.zeros((0, 4))", "a number": "0.5", "objects": "np.array([[print]])", "text": "np.array('x')",
+    "records": "np.zeros(3, 'i4,f8')", "dates": "np.zeros((3, 4), 'M8[s]')", "a matrix": "np.matrix('1 2')",
+    "masked": "np.ma.masked_all((3, 4))", "a generator": "(i for i in [])", "itself": "self", "None": "None",
+}  # fmt: skip
+
+
 def tagged(tags: list[str], only: str) -> bytes:
     """Nothing right, and cells with tags that steer a run."""
     made = cells(**NOTHING)
@@ -199,10 +206,48 @@ ends = [o for o in gc.get_objects() if isinstance(o, Connection)]
 end = ends[0]._socket
 """
 
+RAW = """\
+import sys, time
+def frame(header, body=b''):
+    head = json.dumps(header).encode()
+    return struct.pack('>II', len(head) + len(body), len(head)) + head + body
+def asked():  # the number of the probe that is being answered
+    frame = sys._getframe()
+    while 'number' not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals['number']
+def npy(descr, shape, body=b''):
+    head = ("{'descr': %s, 'fortran_order': False, 'shape': %s, }" % (descr, shape)).encode().ljust(117) + b'\\n'
+    return b'\\x93NUMPY\\x01\\x00' + struct.pack('<H', len(head)) + head + body
+def answers(blob, name='0.value', **more):
+    values = {'number': asked(), 'passes': [1], 'failure': None, 'noticed': []}
+    end.sendall(frame({'type': 'answer', 'values': values | more, 'arrays': [[name, len(blob)]]}, blob))
+"""
+HEADERS = {  # of .npy, some of which NumPy itself stumbles over
+    "no type": ("()", "(3,)"),
+    "a lambda": ("(lambda: 0)()", "(3,)"),
+    "objects": ("'|O'", "(1,)"),
+    "records": ("[('a', '<f8')]", "(1,)"),
+    "text": ("'<U4'", "(1,)"),
+    "dates": ("'<M8[s]'", "(1,)"),
+    "a type of 8 GB": ("'1000000000f8'", "()"),
+    "too many axes": ("'<f8'", "(" + "0, " * 70 + ")"),
+    "an axis that is too long": ("'<f8'", "(0, 999999999, 999999999, 999999999)"),
+    "negative": ("'<f8'", "(-1,)"),
+    "true": ("'<f8'", "(True,)"),
+    "open bracket": ("'<f8'", "("),
+    "shorter than it says": ("'<f8'", "(1000000,)"),
+}
+
 
 def sends(*lines: str) -> str:
     """Sigmoid whose backward writes to the judge by itself."""
     return FIND_SOCKET + backward(*lines, "self.x.addgrad(self.grad * 0)")
+
+
+def answers(*lines: str) -> str:
+    """The same, with the means to make frames by hand."""
+    return FIND_SOCKET + RAW + backward(*lines, "self.x.addgrad(self.grad * 0)")
 
 
 def _changed(change: Any) -> bytes:
@@ -264,6 +309,9 @@ ATTACKS = [
     Attack(17, "prints a gigabyte", submission(between=PRINTS), FULL),
     Attack(17, "displays for ever", submission(between=DISPLAYS), FULL),
     Attack(17, "array of a gigabyte", submission(sigmoid=GIGABYTE), (1.0, *FULL[1:])),
+    *(Attack(7, f"value that is {name}", submission(
+        sigmoid=SIGMOID.replace("self.value = np.exp", f"self.value = {value}; np.exp")), (0.0, *FULL[1:]))
+      for name, value in ODD_VALUES.items()),
     Attack(17, "array that is too large", submission(sigmoid=BIG_VALUE), (0.0, *FULL[1:])),
     Attack(18, "network", submission(first=NETWORK), FULL),
     Attack(19, "detects grading", submission(first=DETECTS, sigmoid=DETECTING_SIGMOID), (1.0, *FULL[1:])),
@@ -297,6 +345,19 @@ ATTACKS = [
         "def twice(exercise, thing):\n    serve(exercise, thing)\n"
         "    if exercise == 'edf.sigmoid': serve(exercise, thing)\nhandin.serve = twice"), (0.0, *FULL[1:])),
     Attack(25, "closes the socket", submission(sigmoid=sends("end.close()")), (0.0, *FULL[1:])),
+    *(Attack(25, f"array of {name}", submission(sigmoid=answers(f'answers(npy("{descr}", "{shape}", bytes(8)))')),
+             (0.0, *FULL[1:])) for name, (descr, shape) in HEADERS.items()),
+    Attack(25, "remarks without end", submission(
+        sigmoid=answers("answers(npy(\"'<f8'\", '()', bytes(8)), noticed=['x'] * 10**5)")), (0.0, *FULL[1:])),
+    Attack(25, "another form", submission(sigmoid=answers("end.sendall(frame([1, 2, 3]))")), (0.0, *FULL[1:])),
+    Attack(25, "4 GB announced", submission(sigmoid=answers("end.sendall(b'\\xff' * 4 + b'\\0' * 4)")),
+           (0.0, *FULL[1:])),
+    Attack(25, "half a message", submission(sigmoid=answers("end.sendall(frame({})[:-1])", "time.sleep(1000)")),
+           (0.0, *FULL[1:])),
+    Attack(25, "a byte now and then", submission(
+        sigmoid=answers("while True: end.sendall(b'\\0'); time.sleep(0.05)")), (0.0, *FULL[1:])),
+    Attack(25, "an answer before it is asked", submission(
+        sigmoid=answers("answers(npy(\"'<f8'\", '()', bytes(8)), number=asked() + 1)")), (0.0, *FULL[1:])),
     Attack(25, "nested header", submission(
         sigmoid=sends("h = b'[' * 100000", "end.sendall(struct.pack('>II', len(h), len(h)) + h)")), (0.0, *FULL[1:])),
 ]  # fmt: skip
