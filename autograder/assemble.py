@@ -75,9 +75,14 @@ def outputs_of_hand_in(grade: ExerciseGrade) -> list[Json]:
 
 
 def as_text(notebook: Json) -> str:
-    """The notebook as nbformat writes it: keys in order, texts in lines."""
-    lined = notebook | {"cells": [_in_lines(cell) for cell in notebook["cells"]]}
-    return json.dumps(lined, ensure_ascii=False, indent=1, separators=(",", ": "), sort_keys=True) + "\n"
+    """The notebook as a file: as nbformat writes it, but each cell in a line, which is ten times as fast."""
+    cells = ",\n".join(_json(_in_lines(cell)) for cell in notebook["cells"])
+    rest = _json({name: value for name, value in notebook.items() if name != "cells"})
+    return f'{{"cells": [\n{cells}\n],\n{rest[1:]}\n'
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _in_lines(cell: Json) -> Json:

@@ -48,13 +48,13 @@ def graded(result: SubmissionGrade) -> Any:
     return nbformat.reads(result.notebook, as_version=4)
 
 
-def test_it_is_valid_for_nbformat_and_nbgrader_and_written_as_nbformat_does(
+def test_it_is_valid_for_nbformat_and_nbgrader_and_says_what_nbformat_would_write(
     result: SubmissionGrade, graded: Any
 ) -> None:
     nbformat.validate(graded)
     MetadataValidator().validate_nb(graded)
     assert (graded.nbformat, graded.nbformat_minor) == (4, 5)
-    assert result.notebook == nbformat.writes(graded) + "\n"
+    assert json.loads(result.notebook) == json.loads(nbformat.writes(graded))
 
 
 def test_the_order_is_the_submission_s_and_what_is_missing_stands_where_the_lecture_has_it(graded: Any) -> None:
