@@ -50,7 +50,10 @@ def prepare(course: Course, lecture: str) -> list[str]:
             journal.note("", source="")  # until it is done, neither the old source's cells nor the new one's are there
             build_release(course, lecture)
             journal.note("", source=str(_hash(source)))
-        return _look_at_the_secret(course, journal)
+        return _look_at_the_secret(course, journal) + [
+            f"The folder {name!a} of what was handed in is left out: its name cannot be printed. Rename it."
+            for name in course.nameless(lecture)
+        ]
 
 
 def _look_at_the_secret(course: Course, journal: Journal) -> list[str]:
@@ -92,9 +95,12 @@ def _take_in(course: Course, lecture: str, found: Mapping[str, Callable[[], byte
     journal, notices = Journal(course, lecture), []
     for student, read in sorted(found.items()):
         try:
+            if not student.isprintable():
+                raise Unreadable("the name cannot be printed; rename it")
             content = read()
         except Unreadable as error:
-            notices.append(f"What {student} handed in is left out: {error}.")
+            who = student if student.isprintable() else ascii(student)
+            notices.append(f"What {who} handed in is left out: {error}.")
             continue
         target = course.notebook("submitted", lecture, student)
         there = _hash(target)

@@ -51,7 +51,14 @@ class Course:
         return self.folder(step, lecture, student) / f"{lecture}.{'html' if step == 'feedback' else 'ipynb'}"
 
     def students(self, lecture: str) -> list[str]:
-        """Who has handed in, in alphabetical order."""
+        """Who has handed in, in alphabetical order; without those of `nameless`."""
+        return [name for name in self._folders(lecture) if name.isprintable()]
+
+    def nameless(self, lecture: str) -> list[str]:
+        """Folders of what was handed in whose name is no text, or none that one may print: nobody can be called so."""
+        return [name for name in self._folders(lecture) if not name.isprintable()]
+
+    def _folders(self, lecture: str) -> list[str]:
         submitted = self.folder("submitted", lecture, "*").parent.parent
         return sorted(folder.parent.name for folder in submitted.glob(f"*/{lecture}"))
 

@@ -7,7 +7,9 @@ credit) stays: only columns that belong to automatic grading are written.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from nbgrader.api import Assignment, Comment, Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties
@@ -129,7 +131,7 @@ class Writer:
         return self.database.do(lambda gradebook: self._write(gradebook, student, graded, penalty))
 
     def clear(self, student: str, penalty: float | None) -> None:
-        """Take back automatic points: what was handed in last cannot be graded. What people entered stays.
+        """Enter a submission without automatic points: it cannot be graded. What people entered stays.
 
         Raises: CourseError where the gradebook cannot be written.
         """
@@ -137,12 +139,7 @@ class Writer:
 
     def _write(self, gradebook: Gradebook, student: str, graded: SubmissionGrade, penalty: float | None) -> float:
         automatic = self._automatic_penalties(gradebook, student, penalty)
-        gradebook.update_or_create_student(student)
-        directory = self.database.directory
-        folder = directory.format_path(directory.submitted_directory, student, self.lecture)
-        timestamp = directory.get_existing_timestamp(folder)
-        when = {"timestamp": timestamp} if timestamp else {}
-        gradebook.update_or_create_submission(self.lecture, student, **when)
+        self._enter(gradebook, student)
         notebook = self._locked(gradebook, student)
         flagged = {e.grade_id for e in graded.exercises if e.verdict and e.verdict.flagged}
         self._set_scores(gradebook, notebook, graded.scores, flagged)
@@ -159,10 +156,8 @@ class Writer:
 
     def _clear(self, gradebook: Gradebook, student: str, penalty: float | None) -> None:
         automatic = self._automatic_penalties(gradebook, student, penalty)
-        try:
-            notebook = self._locked(gradebook, student)
-        except MissingEntry:
-            return
+        self._enter(gradebook, student)
+        notebook = self._locked(gradebook, student)
         for grade in notebook.grades:
             grade.auto_score, grade.needs_manual_grade = None, True
         for comment in notebook.comments:
@@ -171,6 +166,17 @@ class Writer:
         gradebook.db.expire_all()
         if notebook.late_submission_penalty and notebook.late_submission_penalty in automatic:
             notebook.late_submission_penalty = None
+
+    def _enter(self, gradebook: Gradebook, student: str) -> None:
+        """Let the gradebook know the student, and when the submission was handed in, where that is written down."""
+        gradebook.update_or_create_student(student)
+        directory = self.database.directory
+        when: dict[str, datetime] = {}
+        with suppress(OSError, ValueError, OverflowError, AttributeError):  # the last is nbgrader's way to say no
+            folder = directory.format_path(directory.submitted_directory, student, self.lecture)
+            timestamp = directory.get_existing_timestamp(folder)
+            when = {"timestamp": timestamp} if timestamp else {}
+        gradebook.update_or_create_submission(self.lecture, student, **when)
 
     def _locked(self, gradebook: Gradebook, student: str) -> SubmittedNotebook:
         """A student's notebook, which (where the database can do that) nobody else writes until this is done."""

@@ -198,10 +198,22 @@ def test_what_cannot_be_gathered_is_left_out_and_said(course: Course, tmp_path: 
     (folder / "ada.ipynb").mkdir(parents=True)
     (folder / "fred.ipynb").symlink_to("/etc/passwd")
     (folder / "eva.ipynb").write_text("{}")
+    (folder / "\udcff.ipynb").write_text("{}")  # as a name in another encoding is read
+    (folder / "\x1b[2J" / MINI).mkdir(parents=True)
+    (folder / "\x1b[2J" / MINI / f"{MINI}.ipynb").write_text("{}")
     os.mkfifo(folder / "gil.ipynb")
     notices = classroom.gather(course, MINI, folder)
     assert course.students(MINI) == ["ada", "ben", "eva"]
-    assert [notice.split(" ")[1] for notice in notices] == ["ada", "fred", "gil"]
+    assert [notice.split(" ")[1] for notice in notices] == [r"'\x1b[2J'", "ada", "fred", "gil", r"'\udcff'"]
+
+
+def test_a_folder_that_is_named_after_nobody_is_left_out_and_said(course: Course) -> None:
+    for name in ("\udcff", "\x1b]0;gotcha\x07"):
+        hand_in(course, name, b"{}")
+    assert course.students(MINI) == ["ada", "ben"]
+    said = classroom.prepare(course, MINI)
+    assert [notice.split(" ")[2] for notice in said] == [r"'\x1b]0;gotcha\x07'", r"'\udcff'"]
+    assert grade(course) == ["ada", "ben"]
 
 
 # Killed while the lecture is built
