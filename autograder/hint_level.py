@@ -55,7 +55,8 @@ def with_hints(source: str, level: str) -> str:
         return source
     lines = source.encode().splitlines(keepends=True)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_check(node)]
-    ends = [max((a.end_lineno or 0, a.end_col_offset or 0) for a in (*c.args, *c.keywords)) for c in calls]
+    arguments = [[*call.args, *(keyword.value for keyword in call.keywords)] for call in calls]
+    ends = [max((a.end_lineno or 0, a.end_col_offset or 0) for a in of_call) for of_call in arguments]
     for number, column in sorted(ends, reverse=True):  # behind the last argument; from the end, so that places stay
         line = lines[number - 1]
         lines[number - 1] = line[:column] + f', hints="{level}"'.encode() + line[column:]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.credit import Gradients, gradients_of, keeps, share
 from autograder.exercise import Exercise
 from autograder.exercises import exercise
 from autograder.provenance import Finding, inspect_answer
@@ -83,25 +84,28 @@ def decide(
     aspects = {}
     first: tuple[Comparison, Diagnosis | None] | None = None  # of the first aspect that fails: the cause of the others
     less: dict[str, str] = {}
+    gradients = Gradients()
     for name, points in asked.aspects.items():
         group = [c for c in comparisons if c.aspect == name]
         wrong = [c for c in group if not c.fits]
-        if not wrong:
+        if not wrong or keeps(group, gradients):
             aspects[name] = Aspect(points, points, True)
             continue
+        if name == "gradient" and asked.truth is not None:
+            gradients = gradients_of(group)
         found = None
         if first is None:
             found = explain(group, cases, answers, asked.misconceptions, numerical=asked.is_numerical)
             first = (telling(wrong), found)
             less = {level: sentence_of(wrong, found, hints=level) for level in ("place", "kind")}
-        aspects[name] = Aspect(0, points, False, sentence_of(wrong, found))
+        gained = share(points, gradients) if name == "gradient" else 0
+        aspects[name] = Aspect(gained, points, False, sentence_of(wrong, found))
     shown, diagnosis = first or (None, None)
-    gained = sum(a.points for a in aspects.values())
-    total = sum(asked.aspects.values())
-    passed = gained == total
+    earned, total = sum(a.points for a in aspects.values()), sum(asked.aspects.values())
+    passed = earned == total
     sentence = "Right." if passed else next(a.sentence for a in aspects.values() if not a.passed)
     verdict = Verdict(
-        asked.id, gained, total, passed, diagnosis.misconception if diagnosis else None, sentence, aspects,
+        asked.id, earned, total, passed, diagnosis.misconception if diagnosis else None, sentence, aspects,
         _evidence(shown), _remark(comparisons) if passed else None, less=less,
     )  # fmt: skip
     return verdict, comparisons, noticed
