@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import nbformat
 import pytest
+from nbformat.notebooknode import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 
 from autograder import classroom
@@ -11,6 +13,9 @@ from autograder.course import Course, merged
 from autograder.gradebook import standings
 from autograder.jail import Limits
 from autograder.jailed import limits_of
+from autograder.lecture_files import read_lecture
+from autograder.pool import Terms, grade_here
+from autograder.secret import secret_of
 from edf_course.handin import VERDICT
 from tests.autograder.mini import MINI, REPOSITORY, solve
 from tests.tools import needs
@@ -34,23 +39,72 @@ def course(mini_course: Course) -> Course:
     return mini_course
 
 
+def autograde(course: Course, **settings: dict[str, object]) -> NotebookNode:
+    """Let nbgrader grade the student; returns the graded notebook."""
+    config = merged(course.config, {"BaseConverter": {"force": True}}, settings)
+    Autograde(coursedir=course.directory(assignment_id=MINI, student_id="anna"), config=config).start()
+    return nbformat.read(course.notebook("autograded", MINI, "anna"), 4)
+
+
+def cell(notebook: NotebookNode, grade_id: str) -> NotebookNode:
+    """One of the lecture's cells."""
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+def points(course: Course) -> dict[str, float | None]:
+    """What the gradebook has for each graded cell."""
+    return {name: score.points for name, score in standings(course, MINI)["anna"].scores.items()}
+
+
 def test_points_verdicts_and_outputs_are_where_nbgrader_looks_for_them(course: Course) -> None:
-    directory = course.directory(assignment_id=MINI, student_id="anna")
-    Autograde(coursedir=directory, config=merged(course.config, {"BaseConverter": {"force": True}})).start()
-    scores = standings(course, MINI)["anna"].scores
-    assert {name: score.points for name, score in scores.items()} == {
-        "sigmoid-check": 0, "sigmoid-hand-in": 6, "gate-check": 0, "gate-hand-in": 0,
-    }  # fmt: skip
-    graded = nbformat.read(course.notebook("autograded", MINI, "anna"), 4)
-    cells = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in graded.cells}
-    assert cells["sigmoid-hand-in"].outputs[0].data[VERDICT]["passed"]
+    graded = autograde(course)
+    assert points(course) == {"sigmoid-check": 0, "sigmoid-hand-in": 6, "gate-check": 0, "gate-hand-in": 0}
+    assert cell(graded, "sigmoid-hand-in").outputs[0].data[VERDICT]["passed"]
     assert graded.cells[-1].outputs[0].text == "at the end\n"
     assert graded.cells[1].outputs[0].ename == "TimeUp"
 
 
+def test_the_notebook_is_the_one_that_the_other_way_of_grading_writes(course: Course) -> None:
+    by_nbgrader = autograde(course)
+    source, release = (course.notebook(step, MINI) for step in ("source", "release"))
+    secret = secret_of(course.directory())
+    terms = Terms(read_lecture(MINI, source, release), secret, limits_of(course.config))
+    result = grade_here(course.notebook("submitted", MINI, "anna").read_bytes(), terms)
+    assert nbformat.reads(result.notebook, as_version=4) == by_nbgrader
+
+
 def test_the_secret_lies_beside_the_gradebook(course: Course) -> None:
-    Autograde(coursedir=course.directory(assignment_id=MINI, student_id="anna"), config=course.config).start()
+    autograde(course)
     assert len((course.root / "workspace" / "course" / "gradebook.secret").read_bytes()) == 32
+
+
+def test_what_is_flagged_waits_for_a_human(course: Course) -> None:
+    submission = course.notebook("submitted", MINI, "anna")
+    notebook = nbformat.read(submission, 4)
+    cell(notebook, "sigmoid").source = "class Sigmoid(edf.Sigmoid):\n    pass"
+    nbformat.write(notebook, submission)
+    autograde(course)
+    with Gradebook(course.directory().db_url) as gradebook:
+        grades = gradebook.find_submission_notebook(MINI, MINI, "anna").grades
+        assert {g.name: (g.auto_score, g.needs_manual_grade) for g in grades} == {
+            "sigmoid-check": (0, False), "sigmoid-hand-in": (0, True), "gate-check": (0, False),
+            "gate-hand-in": (0, False),
+        }  # fmt: skip
+
+
+def test_what_is_not_run_is_not_judged(course: Course) -> None:
+    graded = autograde(course, Execute={"enabled": False}, ClearOutput={"enabled": False})
+    assert cell(graded, "sigmoid-hand-in").outputs[0].ename == "NotRun"
+    assert not any(c.metadata.get("tags") for c in graded.cells)
+    assert points(course)["sigmoid-hand-in"] == 0
+
+
+def test_a_kernel_may_take_the_jail_s_place(course: Course) -> None:
+    preprocessors = [p.replace("jailed.GradeInJail", "nbgrader_plugin.ExecuteSubmission") for p in
+                     course.config.Autograde.autograde_preprocessors]  # fmt: skip
+    graded = autograde(course, Autograde={"autograde_preprocessors": preprocessors}, ExecuteSubmission={"timeout": 5})
+    assert points(course)["sigmoid-hand-in"] == 6
+    assert next(c for c in graded.cells if "a long training" in c.source).outputs == []
 
 
 @pytest.mark.parametrize(
@@ -72,3 +126,8 @@ def test_a_cell_may_take_what_nbgrader_s_own_setting_says_where_ours_is_silent(
 
 def test_the_limits_in_the_course_s_configuration_are_those_that_are_documented() -> None:
     assert limits_of(Course(REPOSITORY).config) == Limits()
+
+
+def test_the_whole_may_take_as_long_as_nbgrader_s_setting_for_a_cell_asks_for() -> None:
+    assert limits_of(merged({"Execute": {"timeout": 600}})).notebook_seconds == 1800
+    assert limits_of(merged({"Execute": {"timeout": None}})) == Limits(cell_seconds=Limits.notebook_seconds)
