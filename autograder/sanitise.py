@@ -232,7 +232,7 @@ def _move(clean: Sanitised, at: int, behind: int) -> None:
         clean.mended.append(f"The cell {cell.grade_id} stood before its answer, and was moved behind it.")
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def defined_names(source: str) -> frozenset[str]:
     """The names that a cell defines at its top; nothing where it is no Python."""
     names: set[str] = set()

@@ -14,6 +14,7 @@ from typing import Any
 MAX_BYTES = 32 << 20
 MAX_CELLS = 2000
 MAX_SOURCE = 200_000  # characters of one cell
+MAX_SOURCES = 3_000_000  # of all cells: all of it is parsed
 CELL_TYPES = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that are kept of what somebody pasted into a text
 
@@ -81,6 +82,9 @@ def read_notebook(content: bytes) -> HandedNotebook:
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"the notebook has {len(cells)} cells")
     found = [cell for place, said in enumerate(cells) if (cell := _cell(place, said)) is not None]
+    size = sum(len(cell.source) for cell in found)
+    if size > MAX_SOURCES:
+        raise Unreadable(f"the notebook's cells hold {size / 1e6:.0f} million characters")
     if len(found) < len(cells):
         mended.append(f"{len(cells) - len(found)} cells of no proper form were left out.")
     return HandedNotebook(tuple(found), tuple(mended), _kernelspec(notebook.get("metadata")))

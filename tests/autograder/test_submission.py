@@ -122,6 +122,40 @@ def test_what_was_mended_is_listed() -> None:
     assert clean.restored == {"gate"}
 
 
+def test_of_an_answer_s_copies_the_last_counts_and_of_the_lecture_s_own_cells_the_first() -> None:
+    made = cells()
+    clean = sanitise(notebook([*made, code(NOTHING["gate"], "gate"), made[3]]), LECTURE)
+    assert [c.source for c in clean.cells if c.grade_id == "gate"] == [NOTHING["gate"]]
+    assert [c.grade_id for c in clean.cells][-2:] == ["gate-hand-in", None]  # moved behind the answer; the copy
+    assert "The cell gate is there more than once; the last one counts." in clean.mended
+    assert "The cell sigmoid-hand-in is there more than once; the first one counts." in clean.mended
+
+
+def test_cells_that_lost_their_marks_are_found_again_by_what_they_say() -> None:
+    made = [c | {"metadata": {}} for c in cells()]
+    clean = sanitise(notebook(made), LECTURE)
+    assert [c.grade_id for c in clean.cells] == [None, *(of.grade_id for of in LECTURE.cells)]
+    assert not clean.restored
+    assert all("lost its mark" in line for line in clean.mended)
+
+
+def test_what_is_missing_is_put_back_at_its_place() -> None:
+    made = [c for c in cells() if "sgd" not in str(c["metadata"])]
+    clean = sanitise(notebook(made), LECTURE)
+    assert [c.grade_id for c in clean.cells] == [None, *(of.grade_id for of in LECTURE.cells)]
+    assert [c.grade_id for c in clean.cells if c.restored] == ["sgd", "sgd-check", "sgd-hand-in"]
+
+
+def test_half_a_character_is_no_reason_to_stop() -> None:
+    clean = sanitise(notebook([code("x = '\ud83d'"), *cells()]), LECTURE)
+    assert clean.cells[0].source.encode() == b"x = '?'"
+
+
+def test_more_source_than_anybody_writes_is_said() -> None:
+    with pytest.raises(Unreadable, match="4 million characters"):
+        sanitise(notebook([code("x" * 190_000)] * 20), LECTURE)
+
+
 def test_too_large_a_file_is_said_without_reading_it_as_json() -> None:
     with pytest.raises(Unreadable, match="too large: 34 MB"):
         sanitise(b" " * 34_000_000, LECTURE)
