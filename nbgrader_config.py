@@ -83,7 +83,7 @@ c.GradeInJail.probe_seconds = 5  # for one question of the judge
 c.GradeInJail.memory_mb = 2048
 c.GradeInJail.scratch_mb = 64  # of files that it writes
 c.GradeInJail.cell_output_kb = 400  # what is kept of a cell's output, text and pictures together; the rest is cut
-c.GradeInJail.notebook_output_kb = 4000  # and of all cells
+c.GradeInJail.notebook_output_kb = 1500  # and of all cells
 
 # The same for ExecuteSubmission, which starts a kernel for each submission.
 c.ExecuteSubmission.timeout = 60

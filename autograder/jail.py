@@ -62,7 +62,7 @@ class Limits:
     memory: int = 2048 * MB
     scratch: int = 64 * MB
     cell_output: int = 400_000  # of what a cell shows, as it is written in JSON
-    notebook_output: int = 4_000_000  # of what all cells show together
+    notebook_output: int = 1_500_000  # of what all cells show together
     open_files: int = 256
     threads: int = 64
 
