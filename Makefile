@@ -54,6 +54,10 @@ lectures: $(READY)  ## Build lectures/ from solutions/.
 grade: $(READY)  ## Grade the sample class into workspace/course/ and print its table.
 	$(BIN)/edf-course grade $(ARGS)
 
+.PHONY: grade-dask
+grade-dask: $(READY)  ## The same on a Dask cluster: a scheduler and two workers of this machine, for this once.
+	$(BIN)/python -m autograder.cluster $(ARGS)
+
 .PHONY: formgrader
 formgrader: $(READY)  ## Open nbgrader's formgrader, for instructors.
 	@$(BIN)/edf-course formgrader $(if $(PORT),--port $(PORT)) $(ARGS)

@@ -13,13 +13,17 @@ file of the course needs to be there. Nobody else may reach them: whoever can ta
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import click
 
 from autograder.pool import VERSION, Graders, NoCluster, NoJail, WorkerDied, get_ready
 
@@ -29,8 +33,11 @@ if TYPE_CHECKING:
     from autograder.jail import Limits
 
 CONNECT = 5.0  # seconds until a scheduler has to answer
+WORKERS = 2  # of the cluster that `main` makes
 READY = 120.0  # seconds until a worker has to be ready: the first time it imports the judge, and starts its jail
 WITHOUT_WORKERS = 30.0  # seconds that a cluster may have none: a nanny starts a new one where one died
+NAME = "edf-autograder"
+SAME = f"the scheduler and each worker need '{NAME}[dask]' {VERSION}, as it is here."
 KEPT = "What was graded stays graded; the same command goes on from there."
 
 
@@ -70,21 +77,26 @@ class ClusterExecutor(Executor):
             raise NoCluster(
                 f"The Dask scheduler at {self.address} has no workers: start some with `dask worker {self.address}`."
             )
-        asked = {w: self._client.submit(get_ready, limits, jailed, VERSION, workers=[w], pure=False) for w in workers}
+        for worker, found in self._on_each(workers, version, NAME):  # nothing of ours yet, which it may not know
+            if found != VERSION:
+                raise NoCluster(f"The worker at {worker} has {NAME} {found}, this machine {VERSION}: {SAME}")
+        for _ in self._on_each(workers, get_ready, limits, jailed):
+            pass
+        return len(workers)
+
+    def _on_each(self, workers: Sequence[str], work: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Call `work` on each worker; yield what it returns."""
+        asked = {w: self._client.submit(work, *arguments, workers=[w], pure=False) for w in workers}
         until = time.monotonic() + READY
         for worker, future in asked.items():
             try:
-                future.result(max(0.0, until - time.monotonic()))
-            except (NoCluster, NoJail) as error:
-                raise type(error)(f"The worker at {worker}: {error}") from None
+                yield worker, future.result(max(0.0, until - time.monotonic()))
+            except NoJail as error:
+                raise NoJail(f"The worker at {worker}: {error}") from None
             except TimeoutError:
                 raise NoCluster(f"The worker at {worker} was not ready within {READY:g} s.") from None
             except Exception as error:
-                raise NoCluster(
-                    f"The worker at {worker} cannot grade ({_line(error)}). The scheduler and each worker need "
-                    f"edf-autograder {VERSION}, installed with the extra: 'edf-autograder[dask]'."
-                ) from None
-        return len(workers)
+                raise NoCluster(f"The worker at {worker} cannot grade ({_line(error)}): {SAME}") from None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Schedule a call on a worker."""
@@ -159,12 +171,17 @@ def _line(error: BaseException) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Grade, as `edf-course grade` with these arguments, on a cluster of two workers that is there only for that."""
+    """Grade, as `edf-course grade` with these arguments, on a small cluster that is there only for that."""
     from distributed import LocalCluster
 
     from autograder.grading import grade
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever hands out the jobs
+    quiet = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with LocalCluster(n_workers=WORKERS, threads_per_worker=1, **quiet) as cluster:
+        signal.signal(signal.SIGINT, interrupted)
+        click.echo(f"Dask: {WORKERS} workers, with their scheduler at {cluster.scheduler_address}.")
         grade.main(["--scheduler", cluster.scheduler_address, *arguments], prog_name="edf-course grade")
 
 

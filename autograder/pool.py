@@ -69,7 +69,8 @@ def grade_here(content: bytes, terms: Terms, beside: Beside | None = None) -> Su
     """
     from autograder.submission import JailError, grade
 
-    _must_be(terms.version)
+    if terms.version != VERSION:
+        raise NoCluster(f"A worker has edf-autograder {VERSION}, the course {terms.version}: install the same on both.")
     said = ""
     with _one_at_a_time:
         for _ in range(2):
@@ -85,21 +86,15 @@ def grade_here(content: bytes, terms: Terms, beside: Beside | None = None) -> Su
     return _ungraded(f"the jail broke while it ran, twice: {said}", terms)
 
 
-def get_ready(limits: Limits, jailed: bool, wanted: str = VERSION) -> None:
+def get_ready(limits: Limits, jailed: bool) -> None:
     """Import the judge and start the jail of this process, before there is something to grade.
 
-    Raises: NoJail where this machine has none; NoCluster where another version of the autograder is installed here.
+    Raises: NoJail where this machine has none.
     """
-    _must_be(wanted)
     import autograder.submission  # noqa: F401
 
     with _one_at_a_time:
         _jail_here(limits, jailed)
-
-
-def _must_be(wanted: str) -> None:
-    if wanted != VERSION:
-        raise NoCluster(f"A worker has edf-autograder {VERSION}, the course {wanted}: install the same on both.")
 
 
 def _jail_here(limits: Limits, jailed: bool, everything: bool = False) -> Jail:

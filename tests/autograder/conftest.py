@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autograder import classroom
 from autograder.course import Course
 from edf_course import exercises
+from tests.autograder.handed_in import HandedIn
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, make_gradebook
+from tests.tools import needs
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,14 @@ def mini_course(tmp_path: Path, new_gradebook: Path, monkeypatch: pytest.MonkeyP
     """A course whose only lecture is the small one."""
     monkeypatch.setitem(exercises.LECTURES, MINI, MINI_EXERCISES)
     return make_course(tmp_path, new_gradebook)
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> HandedIn:
+    """The small lecture in a course that is ready to grade: not to be changed, but to copy."""
+    needs("bwrap")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(exercises.LECTURES, MINI, MINI_EXERCISES)
+        course = make_course(tmp_path_factory.mktemp("course"), new_gradebook)
+        classroom.prepare(course, MINI)
+    return HandedIn(course, tmp_path_factory.mktemp("sources"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 
 from autograder.course import Course
 from autograder.jail import Limits
@@ -56,30 +56,20 @@ class HandedIn:
         release, solution = (nbformat.read(self.course.notebook(s, MINI), as_version=4) for s in ("release", "source"))
         return make_submission(path, release, solution)
 
+    def to_copy(self, folder: Path, students: Mapping[str, str], config: str = "") -> Path:
+        """Copy the course, and hand in there: by student, small sources; `config` is added to its settings."""
+        shutil.copytree(self.course.root, folder)
+        with (folder / "nbgrader_config.py").open("a") as file:
+            file.write(config)
+        for student, source in students.items():
+            path = Course(folder).notebook("submitted", MINI, student)
+            path.parent.mkdir(parents=True)
+            path.write_bytes(self.notebook(source))
+        return folder
+
 
 class Deadly:
     """Stands for a submission of which a worker dies: to read it is to end the process."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os._exit, (1,)
-
-
-def descendants(of: int | None = None) -> list[psutil.Process]:
-    """All processes that a process (this one) has started, directly or not."""
-    return psutil.Process(of).children(recursive=True)
-
-
-def jails(of: int | None = None) -> Iterator[tuple[psutil.Process, psutil.Process]]:
-    """The jails that a process (this one) and its workers have: whose it is, and the bubblewrap."""
-    for process in descendants(of):
-        try:
-            parent = process.parent()
-            if process.name() == "bwrap" and parent is not None and parent.name() != "bwrap":
-                yield parent, process
-        except psutil.NoSuchProcess:
-            continue
-
-
-def is_busy(jail: psutil.Process) -> bool:
-    """Whether a submission runs in a jail: then its warm process has a child, and that one too."""
-    return len([process for process in descendants(jail.pid) if process.name() != "bwrap"]) > 2

@@ -3,92 +3,39 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from autograder import classroom, pool
-from autograder.course import Course
-from autograder.grades import SubmissionGrade
-from autograder.pool import AHEAD, Graders, LocalExecutor, NoJail, Terms
-from edf_course import exercises
-from tests.autograder.handed_in import (
-    ALL,
-    ENDLESS,
-    RIGHT,
-    UNTOUCHED,
-    Deadly,
-    HandedIn,
-    descendants,
+from autograder import pool
+from autograder.pool import AHEAD, Graders, LocalExecutor, NoCluster, NoJail
+from tests.autograder.handed_in import ALL, ENDLESS, RIGHT, UNTOUCHED, Deadly, HandedIn, sleeping
+from tests.autograder.workers import (
+    SOON,
+    WORKERS,
+    all_right,
+    command,
+    graded,
+    have_ended,
+    in_the_middle,
     is_busy,
     jails,
-    sleeping,
+    local,
+    until,
+    work,
 )
-from tests.autograder.mini import MINI, MINI_EXERCISES, make_course
-from tests.tools import needs
-
-WORKERS = 2
-SOON = 60.0  # seconds, on a busy machine
-
-
-@pytest.fixture(scope="module")
-def mini(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Iterator[HandedIn]:
-    """The small lecture, prepared once."""
-    needs("bwrap")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(exercises.LECTURES, MINI, MINI_EXERCISES)
-        course = make_course(tmp_path_factory.mktemp("course"), new_gradebook)
-        classroom.prepare(course, MINI)
-        yield HandedIn(course, tmp_path_factory.mktemp("sources"))
 
 
 @pytest.fixture(scope="module")
 def right(mini: HandedIn) -> bytes:
     return mini.notebook(RIGHT)
-
-
-@contextmanager
-def local(terms: Terms, workers: int = WORKERS) -> Iterator[Graders]:
-    with Graders(lambda: LocalExecutor(workers, terms.limits, terms.jailed), workers) as graders:
-        yield graders
-
-
-def graded(
-    graders: Graders, jobs: Any, terms: Terms, do: Callable[[], None] = lambda: None
-) -> dict[str, SubmissionGrade]:
-    """Grade, and `do` something when the first grade is there; nobody may be graded twice."""
-    found: dict[str, SubmissionGrade] = {}
-    for student, grade in graders.run(jobs, terms):
-        assert student not in found
-        if not found:
-            do()
-        found[student] = grade
-    return found
-
-
-def until(is_so: Callable[[], Any]) -> Any:
-    """Wait until something is so, and return it."""
-    end = time.monotonic() + SOON
-    while time.monotonic() < end:
-        found = is_so()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"after {SOON:g} s it was still not so")
-
-
-def all_right(grades: dict[str, SubmissionGrade]) -> bool:
-    return all(grade.points == ALL and not grade.ungraded for grade in grades.values())
 
 
 def test_workers_grade_side_by_side(mini: HandedIn, right: bytes) -> None:
@@ -201,15 +148,6 @@ def test_a_worker_that_ends_with_nothing_to_do_is_replaced(mini: HandedIn, right
         assert all_right(graded(graders, [("a", right), ("b", right), ("c", right)], terms))
 
 
-def work(of: Any, student: str) -> str:
-    """What `each` calls in these tests."""
-    if student == "fails":
-        raise ValueError(f"{of} cannot be had")
-    if student == "dies":
-        os._exit(1)
-    return "" if student == "good" else f"{of} of {student}"
-
-
 def test_each_says_what_it_said_or_how_it_failed() -> None:
     with Graders(lambda: LocalExecutor(WORKERS), WORKERS) as graders:
         found = dict(graders.each(work, ["good", "other", "fails", "dies", "last"], ("a page",)))
@@ -290,49 +228,10 @@ def test_neither_memory_nor_open_files_grow(mini: HandedIn, right: bytes) -> Non
 
 
 @pytest.fixture
-def handed_in(mini: HandedIn, tmp_path: Path, new_gradebook: Path) -> Path:
-    """A course of its own, to which one has handed in right work, and another what does not end."""
-    folder = tmp_path / "course"
-    shutil.copytree(mini.course.root, folder)
-    with (folder / "nbgrader_config.py").open("a") as config:
-        config.write("c.Execute.timeout = c.GradeInJail.notebook_seconds = 300\n")
-    for student, source in (("ada", RIGHT), ("ben", ENDLESS), ("cleo", ENDLESS), ("dan", ENDLESS)):
-        path = Course(folder).notebook("submitted", MINI, student)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(mini.notebook(source))
-    return folder
-
-
-@contextmanager
-def command(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """`edf-course grade` in a course, in a group of processes of its own."""
-    program = (
-        f"from edf_course import exercises; exercises.LECTURES[{MINI!r}] = {MINI_EXERCISES!r}; "
-        "from autograder.grading import grade; grade(prog_name='edf-course grade')"
-    )
-    started = subprocess.Popen(
-        [sys.executable, "-c", program, "--lecture", MINI, "--workers", str(WORKERS), *arguments],
-        cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    with started:
-        try:
-            yield started
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)
-
-
-def in_the_middle(grading: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Wait until one is graded and others run; return all processes that there are then."""
-    assert grading.stdout is not None
-    assert any(line.startswith("ada: ") for line in iter(grading.stdout.readline, ""))
-    until(lambda: len([jail for _, jail in jails(grading.pid) if is_busy(jail)]) == WORKERS)
-    return [psutil.Process(grading.pid), *descendants(grading.pid)]
-
-
-def have_ended(processes: list[psutil.Process]) -> bool:
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+def handed_in(mini: HandedIn, tmp_path: Path) -> Path:
+    """A course of its own, to which one has handed in right work, and others what does not end."""
+    config = "c.Execute.timeout = c.GradeInJail.notebook_seconds = 300\n"
+    return mini.to_copy(tmp_path / "course", {"ada": RIGHT, "ben": ENDLESS, "cleo": ENDLESS, "dan": ENDLESS}, config)
 
 
 def test_of_a_grader_that_is_killed_nothing_is_left_running(handed_in: Path) -> None:
@@ -364,3 +263,8 @@ def test_where_there_is_no_jail_that_is_said_once_and_soon(handed_in: Path) -> N
     assert grading.returncode == 1
     assert said.count("bubblewrap is not here") == 1
     assert "--no-jail" in said
+
+
+def test_another_version_of_the_autograder_grades_nothing(mini: HandedIn, right: bytes) -> None:
+    with pytest.raises(NoCluster, match=f"A worker has edf-autograder {pool.VERSION}, the course 0.0.1"):
+        pool.grade_here(right, replace(mini.terms(), version="0.0.1"))
