@@ -53,6 +53,11 @@ class Sanitised:
     kernelspec: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def language(self) -> str:
+        """What its code is written in."""
+        return self.kernelspec.get("language", "python")
+
+    @property
     def steps(self) -> list[Cell]:
         """The cells that are run."""
         return [cell for cell in self.cells if cell.runs]
@@ -70,14 +75,10 @@ class Sanitised:
 def sanitise(content: bytes, lecture: Lecture) -> Sanitised:
     """Turn a submission into the notebook that is graded. Raises: Unreadable."""
     handed = read_notebook(content)
-    kernelspec = lecture.kernelspec or handed.kernelspec
-    language = kernelspec.get("language", "python")
-    if language.lower() not in ("python", "ipython"):
-        raise Unreadable(f"it is a notebook in {language}, and only Python can be graded here")
     names = [_grade_id(cell, lecture) for cell in handed.cells]
     if not any(names):
         _refuse_another_s(handed, lecture)
-    clean = Sanitised([], list(handed.mended), kernelspec)
+    clean = Sanitised([], list(handed.mended), lecture.kernelspec or handed.kernelspec)
     _place(clean, list(zip(handed.cells, names, strict=True)), lecture)
     _restore(clean, lecture)
     _put_hand_ins_behind_answers(clean, lecture)

@@ -39,6 +39,8 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail, beside: B
     where = "bubblewrap" if jail.jailed else "none"
     try:
         clean = sanitise(content, lecture)
+        if clean.language.lower() not in ("python", "ipython"):
+            raise Unreadable(f"it is a notebook in {clean.language}, and only Python runs in the jail")
     except Unreadable as error:
         return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
     bench = _Bench(clean, secret, hashlib.sha256(content).digest())

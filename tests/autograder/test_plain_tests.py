@@ -392,7 +392,7 @@ def test_a_hand_in_that_nobody_judges_is_no_success(graded: Grader) -> None:
 
 def test_a_notebook_in_another_language_is_refused_with_the_reason(graded: Grader) -> None:
     lecture = replace(LECTURE, kernelspec={"name": "ir", "language": "R"})
-    assert graded(submission(), lecture).ungraded == "it is a notebook in R, and only Python can be graded here"
+    assert graded(submission(), lecture).ungraded == "it is a notebook in R, and only Python runs in the jail"
     its_own = json.loads(submission()) | {"metadata": {"language_info": {"name": "julia"}}}
     assert "in julia" in graded(json.dumps(its_own).encode()).ungraded
 
