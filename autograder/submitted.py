@@ -18,6 +18,8 @@ MAX_SOURCES = 3_000_000  # of all cells: all of it is parsed
 CELL_TYPES = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that are kept of what somebody pasted into a text
 
+_GAPS = re.compile(r"[\s\\]+")
+_ENDLESS_NAME = re.compile(r"(?:\.\w+){200}")  # Python needs minutes to read `import a.a.a.…`
 _TAG = re.compile(r"[\w-]{1,40}", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\n]*", re.ASCII)
 
@@ -142,6 +144,8 @@ def _cell(place: int, said: Any) -> HandedCell | None:
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     if not isinstance(source, str) or len(source) > MAX_SOURCE or said.get("cell_type") not in CELL_TYPES:
+        return None
+    if said["cell_type"] == "code" and _ENDLESS_NAME.search(_GAPS.sub("", source)):
         return None
     metadata = said.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
