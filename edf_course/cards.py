@@ -16,7 +16,7 @@ from edf_course.wording import number
 
 ROWS, COLUMNS = 6, 8  # of a heat map; more is cut off, and said
 OFF = 1e-5  # what differs by more than this part of the largest entry is marked
-HEAD = "font-weight:normal;padding:.15em .5em;text-align:right;border:none"
+HEAD = "font-weight:normal;padding:.15em .35em;text-align:right;border:none"
 MARKS = {"right": ("✓", "Right"), "wrong": ("✗", "Not yet right"), "unwritten": ("○", "Not written yet")}
 COLOURS = {"right": "#009E73", "wrong": "#D55E00", "unwritten": "#767676"}  # Okabe-Ito green and vermilion
 
@@ -59,7 +59,7 @@ def heat_maps(got: np.ndarray, right: np.ndarray, name: str, source: str, shape:
     tables = [_table(array, marked, scale, caption, len(shape)) for caption, (array, marked) in captions.items()]
     words = _caption(name, source, shape, first_rows(got).size)
     return (
-        f'<figure style="margin:.5em 0"><div style="display:flex;flex-wrap:wrap;gap:1.2em">{"".join(tables)}</div>'
+        f'<figure style="margin:.5em 0"><div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(tables)}</div>'
         f'<figcaption style="margin:.2em 0">{html.escape(words)}</figcaption></figure>'
     )
 
@@ -111,7 +111,7 @@ def _cell(value: float, off: bool, scale: float) -> str:
     else:
         colour = "rgba(204,121,167,.45)"
     line = "2px solid currentColor;font-weight:bold" if off else "1px solid rgba(128,128,128,.35)"
-    style = f"background-color:{colour};padding:.15em .5em;text-align:right;border:{line}"
+    style = f"background-color:{colour};padding:.15em .35em;text-align:right;border:{line}"
     shown = round(float(value), 4) if np.isfinite(value) and abs(value) < 1e4 else float(value)
     return f'<td style="{style}">{number(shown)}</td>'
 

@@ -334,10 +334,13 @@ def test_all_formulas_of_the_lectures_are_understood() -> None:
         assert not any(sign in (part.text or "") for part in made.iter() for sign in "\\&{}"), tex
 
 
-@pytest.mark.parametrize("tex", [r"\frac{1", r"\left(", "x" * 4000, "{" * 2000, "<b>&", r"\begin{nothing} x"])
+@pytest.mark.parametrize(
+    "tex", [r"\frac{1", r"\left(", "x" * 4000, "{" * 2000, "<b>&", "<b>" + "x" * 4000, r"\begin{nothing} x"]
+)
 def test_what_is_no_tex_is_shown_and_harmless(tex: str) -> None:
     made = mathml(tex, display=False)
     assert "<b>" not in made
+    assert ("&lt;b&gt;" in made) == ("<b>" in tex)
     assert made.startswith(("<math", "<code"))
 
 

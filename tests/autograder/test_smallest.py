@@ -15,6 +15,7 @@ import pytest
 from autograder.exercises import exercise, exercises
 from autograder.judge import ask, decide, draw_cases, judge
 from autograder.pasting import LONGER
+from autograder.smaller import rounded
 from autograder.smallest import MOST_PROBES, with_cell
 from edf_course import edf
 from edf_course.exercises import statement
@@ -112,6 +113,22 @@ def test_a_mistake_that_shows_from_seven_examples_on_is_shown_with_one_column() 
     x = inputs(judge("edf.sigmoid", unary(sig, gradient)).to_paste, "x")
     assert len(x) > 6
     assert x.shape[1] == 1
+
+
+def test_an_example_that_is_wrong_in_another_way_is_passed_over() -> None:
+    def gradient(x: Any, y: Any, g: Any) -> Any:
+        return g * y * (1 - y) * (-1 if len(g) > 1 else 0.5)
+
+    verdict = judge("edf.sigmoid", unary(sig, gradient))
+    assert verdict.misconception == "sign"
+    assert inputs(verdict.to_paste, "x").shape == (2, 1)
+
+
+def test_numbers_are_round_and_never_one() -> None:
+    drawn = np.array([1.234, 0.96, -1.04, 0.0371, 734.2, 0.0, -0.3])
+    assert rounded(drawn).tolist() == [1.5, 0.5, -1.5, 0.04, 700, 0, -0.3]
+    assert rounded(drawn, 2).tolist() == [1.2, 0.96, -1.5, 0.037, 730, 0, -0.3]
+    assert rounded(np.array([1, 2])).tolist() == [1, 2]
 
 
 def test_what_only_large_numbers_show_is_shown_with_a_large_number() -> None:
