@@ -9,19 +9,19 @@ from __future__ import annotations
 import string
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pprint import pformat
 
 import numpy as np
 
+from autograder.cell_code import Shown, given, in_graph, says
+from autograder.cell_of_node import of_node
 from edf_course.exercises.answer_node import SECOND
 from edf_course.exercises.answer_optim import SETTINGS
-from edf_course.exercises.marking import SMALL, Comparison
+from edf_course.exercises.marking import Comparison
 from edf_course.exercises.probes import Arrays, Probe
 from edf_course.exercises.statement import Statement
 
 MOST_ARRAYS = 3  # that are printed
-DIGITS = 6  # of the largest entry: more than a right answer must have
 
 #: How the expressions of edf_course.exercises.answer_scalar that are no single line are written.
 LONGER = {
@@ -32,25 +32,6 @@ LONGER = {
     ),
     "twelve times y = y * b + c, beginning with y = a": "root = a\nfor _ in range(12):\n    root = root * b + c",
 }
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a cell is to show: the probe, up to the first pass in which something is wrong, and what is wrong there."""
-
-    name: str
-    probe: Probe
-    right: Arrays
-    wrong: tuple[str, ...]
-
-    @property
-    def arrays(self) -> Arrays:
-        """The first pass."""
-        return self.probe.passes[0]
-
-    def says(self, expressions: Callable[[str], str]) -> list[str]:
-        """Print what each wrong array is, and what it should be; `expressions` has the code for an array's name."""
-        return [says(expressions(n), self.right[n]) for n in self.wrong]
 
 
 def cell(stated: Statement, name: str, wrong: Sequence[Comparison]) -> str:
@@ -86,139 +67,7 @@ def cell(stated: Statement, name: str, wrong: Sequence[Comparison]) -> str:
     )
 
 
-# --- numbers and prints -----------------------------------------------------------------------------------------------
-
-
-def given(array: np.ndarray) -> str:
-    """Return inputs as the code of nested lists. Raises: ValueError for NaN and infinity."""
-    if not np.isfinite(array).all():
-        raise ValueError("an input that is no number")
-    return pformat(array.tolist(), width=80, compact=True)
-
-
-def says(expression: str, right: np.ndarray, label: str = "") -> str:
-    """Return the code that prints what an expression is and what it should be, each with as many digits as matter."""
-    scale = max(float(np.abs(right).max(initial=0.0)), SMALL)
-    decimals = int(np.clip(DIGITS - 1 - np.floor(np.log10(scale)), 0, 12))
-    number = given(np.round(right, decimals) + 0.0)  # no -0.0
-    shown = f"np.round({expression}, {decimals})"
-    line = f'print("{label or expression} is", {shown}, "and should be", np.array({number}), sep="\\n")'
-    if len(line) <= 100 and "\n" not in line:
-        return line
-    return (
-        f'print("{label or expression} is", {shown}, sep="\\n")\n'
-        f'print("and should be", np.array({textwrap.indent(number, " " * 33).lstrip()}), sep="\\n")'
-    )
-
-
-def _inputs(name: str, array: np.ndarray) -> str:
-    return f"{name} = edf.Input({given(array)})"
-
-
-# --- nodes ------------------------------------------------------------------------------------------------------------
-
-
-def _node(stated: Statement, shown: Shown) -> list[str]:
-    mode, passes = shown.probe.mode, shown.probe.passes
-    wrong = [n for n in shown.wrong if n.startswith("value")] or list(shown.wrong)  # a wrong value explains the rest
-    backward = shown.probe.backward and not wrong[0].startswith("value")
-    sides = ["", SECOND] if mode == "instances" else [""]
-    lines = [line for side in sides for line in _operands(stated, shown, side, backward)]
-    outs = ["out", "out2"] if mode in ("shared", "instances") else ["out"]
-    if mode == "shared":
-        lines.append(f"out2 = {_call(stated, shown, '')}")
-    if backward:
-        lines += _loss(stated, shown, outs)
-    for i, arrays in enumerate(passes):
-        if i > 0:
-            lines += ["# the same graph with other values", *_other_values(stated, arrays, backward)]
-        lines.append("edf.Forward()")
-        if backward:
-            lines += ["edf.Backward(loss)"] * (2 if mode == "repeat" else 1)
-    code = ["with edf.Graph():", *(textwrap.indent(line, "    ") for line in lines)]
-    return [*code, *(_says_of_node(shown, n) for n in wrong)]
-
-
-def _variable(name: str) -> str:
-    """Return the name in the cell: x2 for x@2, Phi2.w for Phi.w@2."""
-    head, dot, tail = name.removesuffix(SECOND).partition(".")
-    return head + ("2" if name.endswith(SECOND) else "") + dot + tail
-
-
-def _operands(stated: Statement, shown: Shown, side: str, backward: bool) -> list[str]:
-    """Make one node with its operands."""
-    lines, several = [], len(shown.probe.passes) > 1
-    if any(o.role == "parameter" for o in stated.operands):
-        lines.append(f"{_variable('Phi' + side)} = edf.ParameterPackage()")
-    for o in stated.operands[: 1 if shown.probe.mode == "same" else None]:
-        name, array = _variable(o.name + side), shown.arrays[o.name + side]
-        if o.role == "parameter":
-            lines.append(f"{name} = edf.Parameter({given(array)})")
-        elif not backward or not o.has_gradient:
-            lines.append(_inputs(name, array))
-        elif several:
-            lines += [
-                _inputs(f"{name}_given", array),
-                f"{name} = edf.Concat([{name}_given])  # this one has a gradient",
-            ]
-        else:
-            lines.append(f"{name} = edf.Concat([edf.Input({given(array)})])  # a computed node: it has a gradient")
-    return [*lines, f"out{'2' if side else ''} = {_call(stated, shown, side)}"]
-
-
-def _call(stated: Statement, shown: Shown, side: str) -> str:
-    """Put the answer to use; parameters come in one package, in front."""
-    names = [o.name for o in stated.operands if o.role != "parameter"]
-    if shown.probe.mode == "same":
-        names = [names[0]] * len(names)
-    package = ["Phi"] if len(names) < len(stated.operands) else []
-    return f"{shown.name}({', '.join(_variable(n + side) for n in [*package, *names])})"
-
-
-def _loss(stated: Statement, shown: Shown, outs: Sequence[str]) -> list[str]:
-    """Weight the node's values, so that the weights are the upstream gradient."""
-    lines, terms = [], []
-    for out, side in zip(outs, ("", SECOND), strict=False):
-        upstream = shown.arrays["upstream" + side]
-        name = f"upstream{'2' if side else ''}"
-        lines.append(f"{_inputs(name, upstream)}  # what {out}.grad will be")
-        terms.append(f"edf.Mul({out}, {name})")
-    total = terms[0] if len(terms) == 1 else f"edf.Add({', '.join(terms)})"
-    loss = f"edf.Sum({total})" if len(stated.output_axes.split()) > 1 else total
-    return [*lines, f"loss = {loss}"]
-
-
-def _other_values(stated: Statement, arrays: Arrays, backward: bool) -> list[str]:
-    lines = []
-    for o in stated.operands:
-        is_node = backward and o.has_gradient and o.role != "parameter"
-        lines.append(f"{o.name}{'_given' if is_node else ''}.value = np.array({given(arrays[o.name])})")
-    if backward:
-        lines.append(f"upstream.value = np.array({given(arrays['upstream'])})")
-    return lines
-
-
-def _says_of_node(shown: Shown, name: str) -> str:
-    last = shown.probe.passes[-1]
-    if name.startswith("changed."):
-        of = name.removeprefix("changed.")
-        known = {"value": ("out.value", shown.right.get("value")), "grad": ("out.grad", last["upstream"])}
-        expression, right = known.get(of) or (f"{_variable(of)}.value", last[of])
-        if right is None:
-            raise ValueError(f"nothing to compare {of} with")
-        return says(expression, right, f"afterwards {expression}")
-    if name.startswith("value"):
-        expression = "out2.value" if name.endswith(SECOND) else "out.value"
-    else:
-        expression = _variable(name.removeprefix("grad.")) + ".grad"
-    return says(expression, shown.right[name])
-
-
 # --- the core ---------------------------------------------------------------------------------------------------------
-
-
-def _in_graph(lines: Sequence[str], prints: Sequence[str]) -> list[str]:
-    return ["with edf.Graph():", *(textwrap.indent(line, "    ") for line in lines), *prints]
 
 
 def _parameter(stated: Statement, shown: Shown) -> list[str]:
@@ -235,7 +84,7 @@ def _parameter(stated: Statement, shown: Shown) -> list[str]:
     for n in (n.removeprefix("changed.") for n in shown.wrong if n.startswith("changed.")):
         expression = "p.value" if n == "value" else n
         prints.append(says(expression, shown.arrays[n], f"afterwards {expression}"))
-    return _in_graph(lines, prints)
+    return in_graph(lines, prints)
 
 
 def _backward_pass(stated: Statement, shown: Shown) -> list[str]:
@@ -256,7 +105,7 @@ def _backward_pass(stated: Statement, shown: Shown) -> list[str]:
         "edf.Forward()",
         *[call] * (2 if shown.probe.mode == "repeat" else 1),
     ]
-    code = _in_graph(lines, [])
+    code = in_graph(lines, [])
     return ["with edf.Graph() as graph:", *code[1:], *(_says_of_graph(shown, n) for n in shown.wrong)]
 
 
@@ -282,7 +131,7 @@ def _sgd(stated: Statement, shown: Shown) -> list[str]:
             prints.append(says(f"p{i}.grad", shown.arrays["grad" + i], f"afterwards p{i}.grad"))
         else:
             prints.append(says(f"p{n.removeprefix('value')}.value", shown.right[n]))
-    return _in_graph(lines, prints)
+    return in_graph(lines, prints)
 
 
 def _mlp(stated: Statement, shown: Shown) -> list[str]:
@@ -296,7 +145,7 @@ def _mlp(stated: Statement, shown: Shown) -> list[str]:
         f"scores = {shown.name}(Phi, edf.Input({given(shown.arrays['x'])}))",
         "edf.Forward()",
     ]
-    return _in_graph(lines, shown.says(lambda n: "scores.value"))
+    return in_graph(lines, shown.says(lambda n: "scores.value"))
 
 
 # --- derivatives by nudging -------------------------------------------------------------------------------------------
@@ -438,7 +287,7 @@ def _setting(array: np.ndarray) -> str:
 
 
 _KINDS: dict[str, Callable[[Statement, Shown], list[str]]] = {
-    "node": _node,
+    "node": of_node,
     "parameter": _parameter,
     "backward_pass": _backward_pass,
     "sgd": _sgd,
