@@ -256,6 +256,7 @@ class Graders:
         again: deque[_Job] = deque()  # done last, and alone: of whom a worker dies then is at fault
         deaths: Counter[str] = Counter()
         running = self._running = {}
+        stillborn = 0  # pools of which no worker lived until it got a job, one after the other
         while True:
             while len(running) < AHEAD * self.workers:
                 job = next(coming, None) or (again.popleft() if again and not running else None)
@@ -263,10 +264,14 @@ class Graders:
                     break
                 try:
                     running[self._executor.submit(job.work, *job.arguments)] = job
+                    stillborn = 0
                 except BrokenProcessPool:
                     coming = chain([job], coming)
                     if running:  # they say so themselves
                         break
+                    stillborn += 1
+                    if stillborn == DEATHS:
+                        raise NoCluster("No worker lives: each ends at once; the lines above say why.") from None
                     self._begin_anew()
             if not running:
                 return

@@ -121,7 +121,7 @@ def as_before(outcome: Outcome) -> set[str]:
 
 def graded_notebooks(course: Course) -> dict[str, list[object]]:
     """What was graded: of each student, the sources and outputs of the cells."""
-    folder = course.folder("autograded", MINI).parent.parent
+    folder = course.folder("autograded", MINI, "*").parent.parent
     return {
         path.parts[-3]: [(cell.source, cell.get("outputs")) for cell in nbformat.read(path, as_version=4).cells]
         for path in folder.glob(f"*/{MINI}/{MINI}.ipynb")

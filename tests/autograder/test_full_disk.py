@@ -76,6 +76,7 @@ def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> 
     course = copy_of(handed_in, tmp_path_factory.mktemp("undisturbed") / "course")
     subprocess.run([*GRADE, "never", "--workers", "1"], cwd=course.root, env=_environment(), check=True)
     assert points(course) == {"ada": (6, 8), "ben": (0, 0), "dora": (1, 8), "eva": (6, 8)}
+    assert set(graded_notebooks(course)) == set(CLASS)
     return course
 
 

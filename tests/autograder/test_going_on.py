@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from autograder.classroom import News
 from autograder.course import Course, CourseError
 from autograder.grades import SubmissionGrade
 from autograder.journal import Journal
-from autograder.pool import Terms
+from autograder.pool import Graders, NoCluster, Terms
 from autograder.secret import SECRET_BYTES, secret_file
 from tests.autograder.mini import MINI, REPOSITORY
 from tests.autograder.rows import a_grade, points
@@ -26,7 +28,7 @@ from tests.autograder.rows import a_grade, points
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own queries
 
 
-class Graders:
+class Generous:
     """Gives everybody full points, and remembers who asked, and what was asked with."""
 
     def __init__(self) -> None:
@@ -57,7 +59,7 @@ def hand_in(course: Course, student: str, content: bytes) -> None:
 
 def grade(course: Course, force: bool = False) -> list[str]:
     """Grade everybody; returns who was graded, as whoever graded says."""
-    graders = Graders()
+    graders = Generous()
     anew = classroom.grade(course, MINI, course.students(MINI), graders, force=force)  # type: ignore[arg-type]
     assert anew == graders.asked
     return anew
@@ -121,8 +123,22 @@ def test_what_was_graded_before_is_told_apart(course: Course) -> None:
     grade(course)
     hand_in(course, "ben", b"{ }")
     told: list[News] = []
-    classroom.grade(course, MINI, ["ada", "ben"], Graders(), tell=told.append)  # type: ignore[arg-type]
+    classroom.grade(course, MINI, ["ada", "ben"], Generous(), tell=told.append)  # type: ignore[arg-type]
     assert [(news.student, news.anew) for news in told] == [("ada", False), ("ben", True)]
+
+
+class Stillborn(Executor):
+    """A pool whose workers end before there is something to do."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        """Say so."""
+        raise BrokenProcessPool("the initializer failed")
+
+
+def test_workers_that_end_as_soon_as_they_start_end_the_run(course: Course) -> None:
+    graders = Graders(Stillborn, 1)
+    with pytest.raises(NoCluster, match="No worker lives: each ends at once"):
+        classroom.grade(course, MINI, ["ada"], graders)
 
 
 # The secret
@@ -147,7 +163,7 @@ def test_a_file_that_is_no_secret_stops_before_anything_is_graded(course: Course
 
 
 def test_all_are_asked_with_the_secret_that_nbgrader_autograde_asks_with(course: Course) -> None:
-    graders = Graders()
+    graders = Generous()
     classroom.grade(course, MINI, ["ada"], graders, force=True)  # type: ignore[arg-type]
     assert graders.secrets == {(course.root / "workspace" / "course" / "gradebook.secret").read_bytes()}
 
@@ -160,7 +176,7 @@ def test_a_timestamp_that_is_no_date_stops_nobody_else(course: Course, content: 
     path = course.folder("submitted", MINI, "ada") / "timestamp.txt"
     path.mkdir() if content is None else path.write_bytes(content)
     told: list[News] = []
-    classroom.grade(course, MINI, ["ada", "ben"], Graders(), tell=told.append)  # type: ignore[arg-type]
+    classroom.grade(course, MINI, ["ada", "ben"], Generous(), tell=told.append)  # type: ignore[arg-type]
     said = {news.student: news.ungraded for news in told}
     assert said == {"ada": "its timestamp.txt holds no date: put that right, or remove the file", "ben": ""}
     path.rmdir() if content is None else path.unlink()
@@ -189,7 +205,7 @@ def test_the_rest_of_a_killed_write_is_not_taken_for_what_was_handed_in(course: 
     path.parent.mkdir(parents=True)
     (path.parent / f".{path.name}.part").write_text("half")
     told: list[News] = []
-    classroom.grade(course, MINI, ["eva"], Graders(), tell=told.append)  # type: ignore[arg-type]
+    classroom.grade(course, MINI, ["eva"], Generous(), tell=told.append)  # type: ignore[arg-type]
     assert told[0].ungraded == f"there is no {MINI}.ipynb in the submission, only an empty folder"
 
 
