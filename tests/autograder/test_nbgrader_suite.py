@@ -16,11 +16,13 @@ from tests.tools import needs
 
 SUITE = "nbgrader.tests.apps.test_nbgrader_autograde"
 PLUGIN = ("Autograde", "GenerateFeedback", "GradeInJail", "Execute", "ExecuteSubmission")
-# What they test has nothing to do with preprocessors, and takes long: dates, penalties, permissions, copies of files.
+# What they test has nothing to do with preprocessors (dates, penalties, permissions, copies of files, which notebooks
+# are chosen), or another one tests it too; all of them together take long.
 ELSEWHERE = (
     "help", "missing_student", "missing_assignment", "student_id_exclude", "grade_timestamp", "grade_empty_timestamp",
     "late_submission_penalty", "force_f", "permissions", "custom_permissions", "update_newer", "grade_overwrite_files",
-    "incorrect_submitted_kernelspec",
+    "filter_notebook", "skip_extra_notebooks", "missing_files", "incorrect_submitted_kernelspec", "grade_autotest",
+    "grade_hashed_autotest", "handle_failure_single_notebook",
 )  # fmt: skip
 
 
