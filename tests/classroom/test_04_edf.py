@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from autograder import classroom
-from autograder.classroom import StudentResult
 from autograder.course import Course
+from autograder.jailed import limits_of
+from autograder.pool import Graders, LocalExecutor
+from autograder.results import StudentResult
+from autograder.results import results as read_results
 from edf_course.exercises import LECTURES, statement
 from tests.autograder.mini import REPOSITORY, make_course, make_gradebook
 from tests.tools import needs
@@ -38,8 +41,10 @@ def grade(course: Course) -> dict[str, StudentResult]:
     classroom.prepare(course, LECTURE)
     assert classroom.gather(course, LECTURE, SAMPLE) == []
     students = course.students(LECTURE)
-    classroom.grade(course, LECTURE, students)
-    return {r.student: r for r in classroom.results(course, LECTURE, students)}
+    limits = limits_of(course.config)
+    with Graders(lambda: LocalExecutor(2, limits), 2) as graders:
+        assert sorted(classroom.grade(course, LECTURE, students, graders)) == students
+    return {r.student: r for r in read_results(course, LECTURE, students)}
 
 
 def test_everybody_in_the_sample_is_expected() -> None:
