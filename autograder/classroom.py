@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.beside import KEPT, Beside, read_beside, write_beside
 from autograder.course import Course, CourseError
 from autograder.gradebook import Writer, knows, scored
 from autograder.grades import SubmissionGrade
@@ -30,8 +31,6 @@ from autograder.sample import make_submission
 from autograder.sanitise import Unreadable, read_submission
 from autograder.secret import BadSecret, secret_file, secret_of
 from autograder.whole import is_part, write_whole
-
-BESIDE = 20 << 20  # bytes of all files that are handed in beside the notebook and are kept with what was graded
 
 
 def prepare(course: Course, lecture: str) -> list[str]:
@@ -194,12 +193,14 @@ class _Room:
         self.lecture: Lecture = read_lecture(lecture, source, release)
         self.source = _hash(source)
         self.scored = scored(course, lecture)
+        self.limits = limits_of(course.config)
+        self.master = read_beside(source.parent, self.limits.scratch // 2)  # what the course has beside the notebook
         self.states: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
     def terms(self, jailed: bool) -> Terms:
         """What is the same for all submissions."""
-        return Terms(self.lecture, _secret(self.course), limits_of(self.course.config), jailed)
+        return Terms(self.lecture, _secret(self.course), self.limits, jailed)
 
     def standing(self, student: str) -> str | None:
         """Why a student's submission could not be graded, "" where it was; None where it has to be graded (anew)."""
@@ -214,7 +215,8 @@ class _Room:
         """What the grade of a submission follows from."""
         folder = self.course.folder("submitted", self.name, student)
         when = _hash(folder / "timestamp.txt")
-        return " ".join(str(part) for part in (self._submission(student), when, self.source, VERSION))
+        parts = (self._submission(student), when, self.source, VERSION, *_told(self._beside(student)))
+        return " ".join(str(part) for part in parts)
 
     def _submission(self, student: str) -> str | None:
         try:
@@ -238,12 +240,17 @@ class _Room:
         except (OSError, ValueError, OverflowError, AttributeError):  # the last is nbgrader's way to say no
             raise Unreadable("its timestamp.txt holds no date: put that right, or remove the file") from None
 
-    def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def _beside(self, student: str) -> Beside:
+        """The files that lie beside the notebook: those that were handed in, and over them the course's own."""
+        handed = read_beside(self.course.folder("submitted", self.name, student), self.limits.scratch // 2)
+        return Beside({**handed.files, **self.master.files}, handed.left_out)
+
+    def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes, Beside]]:
         """Yield what was handed in, read when its turn comes; what cannot be read is put aside."""
         for student in students:
             self.states[student] = self._state(student)
             try:
-                yield student, self._content(student)
+                yield student, self._content(student), self._beside(student)
             except Unreadable as error:
                 self.unreadable[student] = str(error)
 
@@ -260,22 +267,20 @@ class _Room:
             self.journal.note(student, graded=self.states[student], ungraded=result.ungraded)
             return
         penalty = self.writer.write(student, result, before)
-        self._keep_files(student, graded.parent)
+        for name, content in self._beside(student).files.items():
+            write_whole(graded.parent / name, content)
+        write_beside(graded.parent, result.files)
         write_whole(graded, result.notebook.encode())
         self.journal.note(student, graded=self.states[student], ungraded="", penalty=penalty)
 
-    def _keep_files(self, student: str, target: Path) -> None:
-        """Copy what was handed in beside the notebook: plain files of a sane size that can be read, and no links."""
-        left = BESIDE
-        for path in sorted(self.course.folder("submitted", self.name, student).iterdir()):
-            try:
-                plain = path.is_file() and not path.is_symlink() and path.suffix != ".ipynb" and not is_part(path)
-                content = path.read_bytes() if plain and path.stat().st_size <= left else None
-            except OSError:
-                continue
-            if content is not None:
-                left -= len(content)
-                write_whole(target / path.name, content)
+
+def _told(beside: Beside) -> list[str]:
+    """The files beside a notebook in short, to see whether they have changed; nbgrader's own is told apart."""
+    return [
+        f"{name}={hashlib.sha256(content).hexdigest()}"
+        for name, content in sorted(beside.files.items())
+        if name not in KEPT
+    ]
 
 
 def _hash(path: Path) -> str | None:

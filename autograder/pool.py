@@ -235,13 +235,15 @@ class Graders:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, jobs: Iterable[tuple[str, bytes]], terms: Terms) -> Iterator[tuple[str, SubmissionGrade]]:
-        """Grade submissions (whose, and what); yield the grade of each as soon as it is there.
+    def run(
+        self, jobs: Iterable[tuple[str, bytes] | tuple[str, bytes, Beside]], terms: Terms
+    ) -> Iterator[tuple[str, SubmissionGrade]]:
+        """Grade submissions (whose, the notebook, the files beside it); yield the grade of each as soon as it is there.
 
         A submission under which workers die again and again, at last alone, is not graded, and that is said.
         Raises: NoJail, NoCluster; whoever asks may begin again.
         """
-        for student, future in self._all(_Job(student, grade_here, (content, terms)) for student, content in jobs):
+        for student, future in self._all(_Job(job[0], grade_here, (job[1], terms, *job[2:])) for job in jobs):
             yield student, _grade_of(future, terms)
 
     def each(self, work: Callable[..., str], students: Iterable[str], of: tuple[Any, ...]) -> Iterator[tuple[str, str]]:

@@ -356,3 +356,20 @@ def test_grade_prints_a_table_and_names_its_files(mini_course: Course, monkeypat
     assert code == 0
     assert "not graded: the file is no notebook: it has no list of cells" in said
     assert (mini_course.reports / f"{MINI}.csv").is_file()
+
+
+def test_files_handed_in_beside_the_notebook_are_there_and_what_it_writes_comes_out(prepared: Course) -> None:
+    needs("bwrap")
+    notebook = nbformat.read(prepared.notebook("release", MINI), as_version=4)
+    says = "import helper\nopen('told.txt', 'w').write(helper.WORD)\nopen('evil.html', 'w').write('x')"
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(says))
+    path = prepared.notebook("submitted", MINI, "ada")
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    graded = prepared.folder("autograded", MINI, "ada")
+    for word in ("one", "two"):
+        (path.parent / "helper.py").write_text(f"WORD = {word!r}")
+        assert _grade(prepared, ["ada"]) == {"ada": True}
+        assert (graded / "told.txt").read_text() == word
+    assert _grade(prepared, ["ada"]) == {"ada": False}
+    assert not (graded / "evil.html").exists()
