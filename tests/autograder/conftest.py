@@ -36,3 +36,10 @@ def mini(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Hande
         course = make_course(tmp_path_factory.mktemp("course"), new_gradebook)
         classroom.prepare(course, MINI)
     return HandedIn(course, tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture
+def prepared(mini_course: Course) -> Course:
+    """A course that is ready to gather."""
+    classroom.prepare(mini_course, MINI)
+    return mini_course
