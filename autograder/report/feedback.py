@@ -10,9 +10,11 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jinja2.bccache import Bucket, BytecodeCache
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -33,6 +35,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 1_900_000
 MOST_SOURCE, MOST_OUTPUT = 5_000, 2_000  # characters of a cell, where the page would be too long
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+KEPT = 300  # of what stands on page after page, how much is not made again
 NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]", re.ASCII)
 LEFT_OUT = (
     "",
@@ -147,7 +150,7 @@ class FeedbackPage(TemplateExporter):
     def default_filters(self) -> Any:
         """nbconvert's filters, and ours."""
         yield from super().default_filters()
-        yield ("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        yield ("highlight_code", lambda source, metadata=None: _highlighted(source))
         yield ("markdown2html", self.markdown2html)
         yield ("clean", clean)
         yield ("base64", lambda data: NO_BASE64.sub("", str(data)))
@@ -174,26 +177,60 @@ class FeedbackPage(TemplateExporter):
 
     def markdown2html(self, source: str) -> str:
         """Return Markdown as HTML, made harmless, with headings below the page's own and formulas as MathML."""
+        html, self._level = _rendered(source, self._level)
+        return html
 
-        def render(math: Any) -> str:
-            return str(MarkdownWithMath(renderer=_Renderer(self, math)).render(source))
+    def _create_environment(self) -> Any:
+        environment = super()._create_environment()
+        environment.bytecode_cache = _templates
+        return environment
 
-        return clean_with_math(render)
 
-    def heading(self, level: int) -> int:
-        """Return the level that a heading has on the page: one below the page's title, and none is left out."""
-        self._level = min(level + 1, self._level + 1, 6)
-        return self._level
+class _Templates(BytecodeCache):
+    """Templates as they were compiled for the first page."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+_templates = _Templates()
+
+
+@lru_cache(KEPT)
+def _highlighted(source: str) -> str:
+    return str(Highlight2HTML(pygments_lexer="ipython3")(source))
+
+
+@lru_cache(KEPT)
+def _rendered(source: str, level: int) -> tuple[str, int]:
+    """Markdown as HTML, below a heading of that level; and the level of its last heading."""
+    renderer = _Renderer(level)
+
+    def render(math: Any) -> str:
+        renderer.math = math
+        return str(MarkdownWithMath(renderer=renderer).render(source))
+
+    return clean_with_math(render), renderer.level
 
 
 class _Renderer(IPythonRenderer):
-    def __init__(self, page: FeedbackPage, math: Any) -> None:
+    math: Any  # what makes a formula of TeX
+
+    def __init__(self, level: int) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
-        self.page, self.math = page, math
+        self.level = level
 
     def heading(self, text: str, level: int, **attributes: Any) -> str:
-        level = self.page.heading(level)
-        return f"<h{level}>{text}</h{level}>\n"
+        """Return a heading: at least one level below the page's title, and none is left out."""
+        self.level = min(level + 1, self.level + 1, 6)
+        return f"<h{self.level}>{text}</h{self.level}>\n"
 
     def inline_math(self, body: str) -> str:
         return str(self.math(body, False))

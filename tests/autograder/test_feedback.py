@@ -360,6 +360,11 @@ def test_headings_begin_below_the_pages_own_and_leave_none_out() -> None:
     assert levels == [1, 2, 3, 4, 3]
 
 
+def test_the_same_text_has_headings_that_fit_to_where_it_stands() -> None:
+    page = page_of(*(new_markdown_cell(text) for text in ("## Again", "### Deeper", "## Again")))
+    assert [tag for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)] == ["h1", "h2", "h3", "h3"]
+
+
 def test_pictures_have_a_description_in_words() -> None:
     cell = new_code_cell("plot()")
     cell.outputs = [
