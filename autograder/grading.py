@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,12 +154,15 @@ class _Run:
         due = feedback.due(self.course, self.lecture, chosen)
         if not due:
             return
-        ours = graders if self.scheduler is None else pool.Graders(lambda: pool.LocalExecutor(self.workers), 1)
-        with self._progress("feedback pages", len(due)) as step:
-            for student, fault in ours.each(feedback.write_page, due, (self.course.root, self.lecture)):
+        with self._local(graders) as local, self._progress("feedback pages", len(due)) as step:
+            for student, fault in local.each(feedback.write_page, due, (self.course.root, self.lecture)):
                 step(f"{student}: no feedback page: {fault}" if fault else "")
-        if ours is not graders:
-            ours.close()
+
+    def _local(self, graders: pool.Graders) -> AbstractContextManager[pool.Graders]:
+        """Workers that have the course's files: those that graded, or others where these are on a cluster."""
+        if self.scheduler is None:
+            return nullcontext(graders)
+        return pool.Graders(lambda: pool.LocalExecutor(self.workers), self.workers)
 
     @contextmanager
     def _progress(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
