@@ -197,19 +197,22 @@ class _NodeCases:
         """Two nodes that read the same operands."""
         (arrays,) = probe.passes
         one, other = (_named(self.truth.vjp(arrays, arrays["upstream" + s])) for s in ("", SECOND))
-        return self._two_readers(probe, one, other, self._shared)
+        return self._two_readers(probe, "overwrites", one, other, self._shared)
 
     def _same(self, probe: Probe) -> Case:
-        """One node that reads the same operand twice."""
+        """One node that reads the same operand twice; who overwrites fails with two nodes too."""
         (arrays,) = probe.passes
         a, b = (o.name for o in self.stated.operands)
         shares = self.truth.vjp(arrays, arrays["upstream"])
-        return self._two_readers(probe, {"grad." + a: shares[a]}, {"grad." + a: shares[b]}, self._same)
+        one, other = {"grad." + a: shares[a]}, {"grad." + a: shares[b]}
+        return self._two_readers(probe, "no-accumulation", one, other, self._same)
 
-    def _two_readers(self, probe: Probe, one: Arrays, other: Arrays, again: Callable[[Probe], Case]) -> Case:
-        """Return the case of an operand that is read twice: both shares are right, one alone is overwritten."""
+    def _two_readers(
+        self, probe: Probe, alone: str, one: Arrays, other: Arrays, again: Callable[[Probe], Case]
+    ) -> Case:
+        """Return the case of an operand that is read twice: both shares are right; `alone` names what gives only one."""
         right = _sum(one, other)
-        wrong = {"overwrites": ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
+        wrong = {alone: ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
         return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=wrong, again=again)
 
     def _repeatable(self, rng: np.random.Generator) -> list[Case]:

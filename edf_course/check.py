@@ -24,6 +24,11 @@ from edf_course.explaining import explain, sentence_of, telling
 from edf_course.progress import note, state_of
 from edf_course.wording import LEVELS, symbol
 
+#: Said of an answer whose numbers are right, where it was noticed that they are not derived; the grader looks closer.
+NOT_DERIVED = {
+    "library": "The numbers are right, but the library's own code makes them: derive and write them yourself.",
+    "forward-in-backward": "The numbers are right, but backward nudges forward to get them: derive the slope.",
+}
 SOURCES = dict.fromkeys(("node", "backward_pass", "value"), "finite differences say")
 
 
@@ -92,7 +97,9 @@ def examine(exercise: str, thing: Any, seed: int | None = None, hints: str = "na
     comparisons = mark(cases, answers)
     wrong = next((c for c in comparisons if not c.fits), None)
     if wrong is None:
-        return CheckResult(exercise, "right", _praise(asked.kind))
+        noticed = frozenset().union(*(a.noticed for a in answers))
+        said = next((text for what, text in NOT_DERIVED.items() if what in noticed), _praise(asked.kind))
+        return CheckResult(exercise, "right", said)
     group = [c for c in comparisons if c.aspect == wrong.aspect]
     found = explain(group, cases, answers, numerical=asked.kind in ("gradient", "jacobian"))
     wrong_ones = [c for c in group if not c.fits]

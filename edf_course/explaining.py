@@ -14,6 +14,7 @@ from edf_course.exercises.marking import SMALL, TOLERANCE, UNCHANGED, Case, Comp
 from edf_course.exercises.probes import Answer, Failure
 from edf_course.hints import NOTHING, Diagnosis, diagnose, is_slight, odd_shape, say, strictness
 from edf_course.misconceptions import Misconception
+from edf_course.telltales import bounded, disturbed, fixed_shape, moved, same_factor
 from edf_course.wording import COUNTS, place_of, what_is_wrong
 
 
@@ -34,13 +35,30 @@ def explain(
     wrong = [c for c in group if not c.fits]
     if all(c.failure and c.failure.kind == "unwritten" for c in wrong):
         return None
-    found = _mutation(answers, numerical) if group[0].aspect != "value" else None
-    found = found or _odd(cases, answers, group) or _alternative(group)
+    of_value = group[0].aspect == "value"
+    found = _mutation(answers, numerical) if not of_value else None
+    found = found or disturbed(cases, answers) or _odd(cases, answers, group) or _alternative(group)
+    told = None
     if found is None and not all(c.case.fallback and c.case.gentle for c in wrong):
-        found = diagnose(group, known)
+        found = diagnose(group, known) or (told := _told(group))
     if found is None and not any(c.failure and c.failure.kind in ("time", "unwritten") for c in wrong):
-        found = _fallback(wrong)
-    return _in_words_of(group, _in_the_light_of(noticed, found)) if found else None
+        found = _fallback(wrong) or (_mutation(answers, numerical) if of_value else None)
+    if found is None:
+        return None
+    seen = _in_the_light_of(noticed, found)
+    return seen if seen is told and "factor" in seen.misconception else _in_words_of(group, seen)
+
+
+def _told(group: Sequence[Comparison]) -> Diagnosis | None:
+    """Find what can be told of the group as a whole, where no mistake that is known gives its numbers."""
+    names = dict.fromkeys(c.name for c in group if not c.fits and not c.name.startswith("changed."))
+    gentle = [c for c in group if c.case.gentle]
+    by_bound = next((d for name in names if (d := bounded(name, gentle))), None)
+    return moved(group) or fixed_shape(group) or by_bound or same_factor(group)
+
+
+# What gradients that come out zero may look like, where the walk was in no order
+OF_WALKS = frozenset({"missing-input-grad", "missing-param-grad", "missing-node", "order-reversed", "no-seed"})
 
 
 def _in_the_light_of(noticed: frozenset[str], found: Diagnosis) -> Diagnosis:
@@ -52,8 +70,14 @@ def _in_the_light_of(noticed: frozenset[str], found: Diagnosis) -> Diagnosis:
         return say("double-count")
     if name == "order-reversed" and "walked-back" in noticed:
         return say("missing-node")
+    if name == "no-seed" and "left-out" in noticed:
+        return say("missing-node")
     if name == "no-seed" and "walked-forwards" in noticed:
         return say("order-reversed")
+    if name in OF_WALKS and "walked-otherwise" in noticed and "left-out" not in noticed:
+        return say("topo-order")
+    if name == "no-seed" and "seeded" in noticed:
+        return say("zero")
     return found
 
 

@@ -56,6 +56,7 @@ SENTENCES = {
     "no-seed": "No gradient arrives anywhere: clear the old ones, then set loss.grad = 1, then call backward of each "
     "node, that of the loss first.",
     "order-reversed": "The order is the wrong way round.",
+    "topo-order": "Something comes before all that it needs is there.",
     "missing-node": "A node is left out.",
     "dtype": "The numbers have lost digits: they were computed in {dtype}.",
 }
@@ -132,11 +133,11 @@ def strictness(predicted: np.ndarray, right: np.ndarray) -> float:
 
 
 def _zero(name: str, group: Sequence[Comparison], comparisons: Sequence[Comparison]) -> Diagnosis | None:
-    if any(_is_something(c) for c in group):
+    cut_down = any(c.got is not None and c.got.dtype.kind != "f" for c in group)
+    if cut_down or any(_is_something(c) for c in group):
         return None
-    if name == "value":  # integers were cut down to it
-        floats = all(c.got is None or c.got.dtype.kind == "f" for c in group)
-        return Diagnosis("zero", "Your value is zero everywhere.") if floats else None
+    if name == "value":
+        return Diagnosis("zero", "Your value is zero everywhere.")
     if not name.startswith("grad."):
         return None
     if any(_is_something(c) for c in comparisons if c.name.startswith("grad.") and c.name != name):
@@ -247,7 +248,8 @@ def odd_shape(operand: str, odd: np.ndarray, right: np.ndarray) -> Diagnosis | N
         return say("transposed", operand=operand, got=odd.shape, right=right.shape)
     if odd.ndim > right.ndim and odd.shape[odd.ndim - right.ndim :] == right.shape:
         return say("broadcast", operand=operand, got=odd.shape, right=right.shape)
-    if odd.shape == right.shape[1:] and not operand.startswith("Phi."):  # of an input, whose first axis is the batch
+    of_parameter = operand.startswith(("Phi.", "delta"))
+    if odd.ndim > 0 and odd.shape == right.shape[1:] and not of_parameter:  # of an input, whose first axis is the batch
         for averaged, how in ((right.sum(axis=0), "sum"), (right.mean(axis=0), "mean")):
             if right.shape[0] > 1 and close(odd, averaged):
                 return say("batch-sum" if how == "sum" else "batch-mean-twice", operand=operand)

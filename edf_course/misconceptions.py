@@ -71,6 +71,12 @@ def _first_example(c: Context) -> Mapping[str, np.ndarray]:
     return c.vjp(only_first)
 
 
+def _first_row(y: np.ndarray) -> np.ndarray:
+    only_first = np.zeros_like(y)
+    only_first[:1] = y[:1]
+    return only_first
+
+
 def _entry_by_entry(c: Context) -> Mapping[str, np.ndarray] | None:
     """The gradient without all that goes from one entry to another: the diagonal of the Jacobian, times g."""
     (name, x), *others = c.vjp(c.g).items()
@@ -133,6 +139,12 @@ GENERIC = (
         lambda c: c.vjp_at_output(c.g) if c.vjp_at_output else None,
     ),
     Misconception("first-example", "Only the first example of the batch gets a gradient.", _first_example),
+    Misconception("first-example", "Only the first example gets a value.", value=lambda c: _first_row(c.y)),
+    Misconception(
+        "first-example",
+        "Every example gets the value of the first one.",
+        value=lambda c: np.broadcast_to(c.y[:1], c.y.shape),
+    ),
     Misconception(
         "first-example",
         "Only the first example of the batch is in your gradient.",

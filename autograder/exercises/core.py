@@ -5,8 +5,9 @@ Their truths are torch's too: the same small graph and the same MLP, written as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from autograder.oracles import Truth
 from autograder.provenance import NODES
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Arrays, Probe
-from edf_course.exercises.public_core import sgd_case
-from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_MLP
+from edf_course.exercises.public_core import addgrad_mistakes, sgd_case
+from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_BACKWARD_AGAIN, OF_MLP
 
 # --- addgrad: deltas (B, …) are averaged and added -------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ def _addgrad_case(aspect: str, probe: Probe) -> Case:
     means = [arrays[f"delta{i}"].mean(axis=0) for i in range(len(arrays) - 1)]
     right = {f"grad.delta{i}": np.sum(means[: i + 1], axis=0) for i in range(len(means))}
     right |= {f"changed.{n}": np.zeros(v.shape) for n, v in arrays.items()}
-    alone = {f"grad.delta{i}": m for i, m in enumerate(means)}
+    wrong = addgrad_mistakes([arrays[f"delta{i}"] for i in range(len(means))])
     # a parameter's gradient as a function of the upstream (B,), for the generic mistakes with batches
     context = Context(
         {"delta": arrays["delta0"]}, arrays["value"], np.ones(len(arrays["delta0"])),
@@ -42,10 +43,8 @@ def _addgrad_case(aspect: str, probe: Probe) -> Case:
     )  # fmt: skip
     single = len(means) == 1
     return Case(
-        aspect, probe, (right,), contexts=(context,) if single else (),
-        fallback=None if single else "no-accumulation",
-        alternatives={} if single else {"overwrites": ((alone,),)}, sentences=OF_ADDGRAD,
-        again=partial(_addgrad_case, aspect),
+        aspect, probe, (right,), contexts=(context,) if single else (), alternatives={} if single else wrong,
+        fallback=None if single else "no-accumulation", sentences=OF_ADDGRAD, again=partial(_addgrad_case, aspect),
     )  # fmt: skip
 
 
@@ -53,7 +52,7 @@ def _addgrad_cases(rng: np.random.Generator) -> list[Case]:
     cases = [_draw_addgrad("mean", (4, 2), (3,), rng), _draw_addgrad("mean", (3, 6), (5,), rng)]
     cases += [_draw_addgrad("accumulates", (2, 3), sizes, rng) for sizes in ((4, 4), (5, 2, 3))]
     cases += [_draw_addgrad("any shape", shape, (B,), rng) for shape, B in (((3,), 7), ((2, 3, 2), 4), ((4, 2), 1))]
-    return cases
+    return [*cases, _addgrad_case("any shape", cases[0].probe)]  # once more: nothing is kept on the class
 
 
 ADDGRAD = Exercise(
@@ -152,6 +151,7 @@ def _backward_case(aspect: str, probe: Probe) -> Case:
     inner = _inner_gradients(arrays)
     gradients = {"grad." + n: g for n, g in {**inner, **of_parameters}.items()}
     right = gradients | {f"changed.{n}": np.zeros(g.shape) for n, g in of_parameters.items()}
+    right |= {"grad.loss": one_each, "grad.unread": np.zeros_like(inner["h"])}
     nothing = {n: np.zeros_like(g) for n, g in gradients.items()}
     doubled = {n: 2 * g for n, g in gradients.items()}
     context = Context(
@@ -169,11 +169,12 @@ def _backward_case(aspect: str, probe: Probe) -> Case:
         "missing-node": ((without_first,),),
         "mutates-grad": ((forgotten,),),
     }
+    again: dict[str, Any] = {"grad-not-reset": ((doubled,),), "mutates-input": ((reversed_order,),)}
     repeat = probe.mode == "repeat"
     return Case(
-        aspect, probe, (right,), contexts=(context,), fallback="grad-not-reset" if repeat else None,
-        alternatives={"grad-not-reset": ((doubled,),)} if repeat else plain, sentences=OF_BACKWARD,
-        again=partial(_backward_case, aspect),
+        aspect, probe, (right,), aspects={"grad.loss": "any shape", "grad.unread": "any shape"}, contexts=(context,),
+        fallback="grad-not-reset" if repeat else None, alternatives=again if repeat else plain,
+        sentences=OF_BACKWARD | (OF_BACKWARD_AGAIN if repeat else {}), again=partial(_backward_case, aspect),
     )  # fmt: skip
 
 
@@ -194,6 +195,10 @@ BACKWARD_PASS = Exercise(
         Misconception(
             "batch-mean-twice", "Each example's loss starts with gradient 1, not 1/B: parameters do the averaging.",
             lambda c: {n: g / c.B for n, g in c.vjp(c.g).items()},
+        ),
+        Misconception(
+            "factor-extra", "Each example's loss starts with gradient 1, not B: it is the slope of its own loss.",
+            lambda c: {n: g * c.B for n, g in c.vjp(c.g).items()},
         ),
     ],
 )  # fmt: skip
@@ -227,14 +232,24 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 
 
 def _mlp_value(
-    arrays: Arrays, hidden: Activation = torch.sigmoid, last: Activation = lambda h: h, layers: slice = slice(None)
-) -> np.ndarray:
+    arrays: Arrays,
+    hidden: Activation = torch.sigmoid,
+    last: Activation | None = None,
+    layers: Sequence[int] | None = None,
+) -> np.ndarray | None:
+    """Return the scores of the layers with these numbers, the last first; None where their shapes do not fit."""
     h = torch.tensor(arrays["x"])
-    numbers = range(sum(n.startswith("W") for n in arrays))[layers]
-    for i in reversed(numbers):
-        h = h @ torch.tensor(arrays[f"W{i}"]) - torch.tensor(arrays[f"b{i}"])
-        h = hidden(h) if i > 0 else last(h)
+    for i in reversed(range(_depth(arrays)) if layers is None else layers):
+        W, b = torch.tensor(arrays[f"W{i}"]), torch.tensor(arrays[f"b{i}"])
+        if h.shape[1] != W.shape[0]:
+            return None
+        h = h @ W - b
+        h = hidden(h) if i > 0 else last(h) if last else h
     return h.numpy()
+
+
+def _depth(arrays: Arrays) -> int:
+    return sum(n.startswith("W") for n in arrays)
 
 
 def _draw_mlp(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -> Case:
@@ -247,25 +262,36 @@ def _draw_mlp(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -
 
 def _mlp_case(aspect: str, probe: Probe) -> Case:
     (arrays,) = probe.passes
-    sizes = [len(b) for n, b in arrays.items() if n.startswith("b")] + [arrays["x"].shape[1]]
-    turned = dict(arrays)
-    for i in range(len(sizes) - 1):
-        turned |= {f"W{i}": arrays[f"W{len(sizes) - 2 - i}"], f"b{i}": arrays[f"b{len(sizes) - 2 - i}"]}
-    wrong = {"squashed-output": [_mlp_value(arrays, last=torch.sigmoid), _mlp_value(arrays, last=_softmax)]}
-    if len(sizes) > 2:
-        wrong["no-activation"] = [_mlp_value(arrays, hidden=lambda h: h)]
-        wrong["wrong-function"] = [_mlp_value(arrays, f, g) for f in (torch.tanh, torch.relu) for g in (lambda h: h, f)]
-        wrong["missing-node"] = [_mlp_value(arrays, layers=slice(1, None))]
-    if len(set(sizes)) == 1:  # only square layers run in the wrong order without an error
-        wrong["order-reversed"] = [_mlp_value(turned), _mlp_value(turned, last=torch.sigmoid)]
-    alternatives = {name: tuple(({"value": v},) for v in values) for name, values in wrong.items()}
-    again = partial(_mlp_case, aspect)
-    right = {"value": _mlp_value(arrays)}
-    return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP, again=again)
+    depth, turned = _depth(arrays), _turned(arrays)
+    wrong = {f"squashed-output:{f.__name__}": _mlp_value(arrays, last=f) for f in (torch.sigmoid, _softmax)}
+    if depth > 1:
+        wrong["no-activation"] = _mlp_value(arrays, hidden=_nothing)
+        for f in (torch.tanh, torch.relu, torch.nn.functional.softplus, _softmax):
+            wrong[f"wrong-function:{f.__name__}"] = _mlp_value(arrays, f)
+            wrong[f"wrong-function:{f.__name__} at the end too"] = _mlp_value(arrays, f, f)
+        wrong["order-reversed:all"] = _mlp_value(turned)
+        wrong["order-reversed:all, squashed"] = _mlp_value(turned, last=torch.sigmoid)
+        wrong["order-reversed:hidden"] = _mlp_value(arrays, layers=[0, *range(depth - 1, 0, -1)])
+        for i in range(depth):  # counted from the one end and from the other
+            without = _mlp_value(arrays, layers=[k for k in range(depth) if k != i])
+            wrong |= {f"missing-node:{i}": without, f"missing-node:{i - depth}": without}
+    alternatives = {kind: (({"value": v},),) for kind, v in wrong.items() if v is not None}
+    right: dict[str, Any] = {"value": _mlp_value(arrays), "changed.Phi": np.zeros(1)}
+    return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP, again=partial(_mlp_case, aspect))
+
+
+def _turned(arrays: Arrays) -> dict[str, np.ndarray]:
+    """Return the same with the layers in the opposite order."""
+    last = _depth(arrays) - 1
+    return {"x": arrays["x"]} | {f"{k}{last - i}": arrays[f"{k}{i}"] for k in "Wb" for i in range(last + 1)}
 
 
 def _softmax(h: torch.Tensor) -> torch.Tensor:
     return torch.softmax(h, dim=-1)
+
+
+def _nothing(h: torch.Tensor) -> torch.Tensor:
+    return h
 
 
 def _mlp_cases(rng: np.random.Generator) -> list[Case]:
@@ -275,6 +301,7 @@ def _mlp_cases(rng: np.random.Generator) -> list[Case]:
         _draw_mlp("any depth", 5, [3, 4, 6, 2], rng),
         _draw_mlp("any depth", 2, [4, 3], rng),
         _draw_mlp("any depth", 1, [3, 2, 4, 5, 6], rng),
+        _draw_mlp("any depth", 4, [3, 3, 3, 3], rng),
     ]
 
 

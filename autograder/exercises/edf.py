@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -71,6 +73,11 @@ AFFINE = node_exercise(
             lambda c: {"Phi.w": c.x.T @ c.g / c.g.size, "Phi.b": -c.g.sum(axis=0) / c.g.size},
         ),
         Misconception(
+            "factor-missing",
+            "You divide by the number of entries; the mean over the batch divides by B, the number of rows.",
+            lambda c: {"Phi.w": c.x.T @ c.g / c.x.size},
+        ),
+        Misconception(
             "wrong-axis",
             "The mean runs over all entries: average over the batch alone.",
             lambda c: {"Phi.b": np.full_like(c.b, -c.g.mean())},
@@ -84,6 +91,11 @@ AFFINE = node_exercise(
 )
 
 ONE_LOSS = (
+    Misconception(
+        "batch-mean-twice",
+        "Each example's loss is divided by B: parameters do the averaging.",
+        value=lambda c: c.y / c.B,
+    ),
     Misconception(
         "batch-mean-twice",
         "Each example keeps its own loss: parameters do the averaging.",
@@ -120,6 +132,16 @@ LOGLOSS = node_exercise(
             "all-classes",
             "Only the probability of the right class is in the loss; all the others have gradient 0.",
             lambda c: -_columns(c.g) / c.q,
+        ),
+        Misconception(
+            "all-classes",
+            "Only the entry of the right class is not 0: the others are not in the loss.",
+            lambda c: -_columns(c.g / (c.q * _hot(c)).sum(axis=1)) * np.ones_like(c.q),
+        ),
+        Misconception(
+            "wrong-point",
+            "The slope -1/q is taken at the loss: divide by the probability q, not by self.value.",
+            lambda c: -_columns(c.g / c.y) * _hot(c),
         ),
         Misconception(
             "off-by-one",
@@ -177,8 +199,18 @@ SQUARED_ERROR = node_exercise(
             "Half the square was asked nowhere: the loss is the sum of squares.",
             value=lambda c: c.y / 2,
         ),
-        Misconception("power-rule", "The square root is not asked for.", value=lambda c: np.sqrt(c.y)),
-        Misconception("power-rule", "The square is missing.", value=lambda c: np.abs(c.p - c.t).sum(axis=1)),
+        Misconception(
+            "int-truncation",
+            "The errors are cut down to integers: compute with floats.",
+            value=lambda c: (np.trunc(c.p - c.t) ** 2).sum(axis=1),
+        ),
+        Misconception("wrong-function", "The square root is not asked for.", value=lambda c: np.sqrt(c.y)),
+        Misconception("wrong-function", "The square is missing.", value=lambda c: np.abs(c.p - c.t).sum(axis=1)),
+        Misconception(
+            "wrong-function",
+            "That is the slope of the absolute value; the square's is 2(p - t).",
+            lambda c: _columns(c.g) * np.sign(c.p - c.t),
+        ),
         Misconception(
             "wrong-axis",
             "The sum runs over the batch; each example keeps its own loss, summed over its features.",
@@ -190,7 +222,14 @@ SQUARED_ERROR = node_exercise(
             value=lambda c: ((c.p - c.t) ** 2).mean(axis=0),
         ),
         *ONE_LOSS,
-        Misconception("power-rule", "The slope of e² is 2e, not e².", lambda c: _columns(c.g) * (c.p - c.t) ** 2),
+        *(
+            Misconception(
+                "power-rule",
+                "The slope of e² is 2e: the power goes down by one.",
+                partial(lambda k, c: k * _columns(c.g) * (c.p - c.t) ** 2, k),
+            )
+            for k in (1, 2)
+        ),
         Misconception(
             "wrong-function",
             "The prediction alone is differentiated: the error p - t is what is squared.",

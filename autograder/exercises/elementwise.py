@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,29 @@ def _far(names: tuple[str, ...], size: float) -> Any:
         return arrays
 
     return extreme
+
+
+SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sigmoid": lambda x: expit(x) * (1 - expit(x)),
+    "tanh": lambda x: 1 - np.tanh(x) ** 2,
+    "ReLU": lambda x: (x > 0).astype(float),
+    "softplus": expit,
+    "exp": np.exp,
+    "leaky ReLU": lambda x: np.where(x > 0, 1.0, 0.01),
+}
+
+
+def _slopes_of_others(own: str) -> list[Misconception]:
+    """Return what the slope of another function would give, in the place of the slope of `own`."""
+    return [
+        Misconception(
+            "wrong-function",
+            f"That is the slope of {other}; the slope of {own} is asked for.",
+            partial(lambda slope, c: c.g * slope(c.x), slope),
+        )
+        for other, slope in SLOPES.items()
+        if other != own
+    ]
 
 
 SIGMOID = node_exercise(
@@ -52,6 +77,7 @@ SIGMOID = node_exercise(
         Misconception("wrong-function", "The slope is y(1 - y), with a minus.", lambda c: c.g * c.y * (1 + c.y)),
         Misconception("sign", "The exponent has the wrong sign: 1 / (1 + exp(-x)).", value=lambda c: expit(-c.x)),
         Misconception("wrong-function", "That is tanh; sigmoid lies between 0 and 1.", value=lambda c: np.tanh(c.x)),
+        *_slopes_of_others("sigmoid"),
     ],
     extreme=_far(("x",), 1000.0),
 )
@@ -83,6 +109,7 @@ TANH = node_exercise(
             "factor-missing", "That is tanh(x / 2): a factor of 2 is missing inside.", value=lambda c: np.tanh(c.x / 2)
         ),
         Misconception("wrong-function", "That hands y on, not its slope.", lambda c: c.g * c.y),
+        *_slopes_of_others("tanh"),
     ],
     extreme=_far(("x",), 1000.0),
 )
@@ -121,6 +148,26 @@ RELU = node_exercise(
             lambda c: c.g * (c.x < 0),
         ),
         Misconception("wrong-function", "That hands y on, not its slope: the slope is 1 or 0.", lambda c: c.g * c.y),
+        Misconception(
+            "wrong-function",
+            "The slope is 1 or 0; the sign of x is -1 where x is negative.",
+            lambda c: c.g * np.sign(c.x),
+        ),
+        Misconception(
+            "wrong-function",
+            "That is the absolute value; ReLU is 0 where x is negative.",
+            value=lambda c: np.abs(c.x),
+        ),
+        *(
+            Misconception(
+                "wrong-function",
+                "That is leaky ReLU: here nothing passes where x is negative.",
+                partial(lambda leak, c: c.g * np.where(c.x > 0, 1.0, leak), leak),
+                partial(lambda leak, c: np.where(c.x > 0, c.x, leak * c.x), leak),
+            )
+            for leak in (0.01, 0.1, 0.2)
+        ),
+        *_slopes_of_others("ReLU"),
     ],
     at_kink=0.0,
 )
@@ -151,6 +198,7 @@ SOFTPLUS = node_exercise(
             "The inner derivative is missing: 1 / (1 + exp(x)) times exp(x).",
             lambda c: c.g / (1 + np.exp(c.x)),
         ),
+        *_slopes_of_others("softplus"),
     ],
     extreme=_far(("x",), 1000.0),
 )
@@ -166,7 +214,7 @@ MUL = node_exercise(
             lambda c: {"a": c.g * c.a, "b": c.g * c.b},
         ),
         Misconception(
-            "no-gate",
+            "wrong-function",
             "The upstream gradient is handed on as it is, as a sum would: a product multiplies it by the other "
             "operand.",
             lambda c: {"a": c.g, "b": c.g},
@@ -240,6 +288,16 @@ GATE = node_exercise(
             "The gate is sigmoid, not tanh.",
             lambda c: {"a": c.g * np.tanh(c.b), "b": c.g * c.a * (1 - np.tanh(c.b) ** 2)},
             lambda c: c.a * np.tanh(c.b),
+        ),
+        Misconception(
+            "wrong-function",
+            "1 - s² is the slope of tanh; the gate is a sigmoid, with the slope s(1 - s).",
+            lambda c: {"b": c.g * c.a * (1 - expit(c.b) ** 2)},
+        ),
+        Misconception(
+            "wrong-point",
+            "Sigmoid is applied once too often: the slope is s(1 - s) with s = sigmoid(b).",
+            lambda c: {"b": c.g * c.a * expit(expit(c.b)) * (1 - expit(expit(c.b)))},
         ),
         Misconception(
             "wrong-point",

@@ -27,6 +27,10 @@ def _rms(c: Context) -> np.ndarray:
     return np.sqrt((c.x**2).mean(axis=-1, keepdims=True) + 1e-5)
 
 
+def _exponentials(c: Context) -> np.ndarray:
+    return np.exp(c.x - c.x.max(axis=-1, keepdims=True))
+
+
 SOFTMAX = node_exercise(
     "edf.softmax",
     lambda x: torch.softmax(x, dim=-1),
@@ -43,7 +47,17 @@ SOFTMAX = node_exercise(
             value=lambda c: softmax(c.x, axis=0),
         ),
         Misconception(
+            "wrong-axis",
+            "The sum below runs along the batch; it should run along the row: sum over the last axis.",
+            value=lambda c: _exponentials(c) / _exponentials(c).sum(axis=0),
+        ),
+        Misconception(
             "wrong-axis", "The sum runs over the whole batch; each row stands for itself.", value=lambda c: softmax(c.x)
+        ),
+        Misconception(
+            "wrong-axis",
+            "The sum runs over the whole batch; each row stands for itself.",
+            value=lambda c: _exponentials(c) / _exponentials(c).sum(),
         ),
         Misconception(
             "wrong-axis",
@@ -145,6 +159,11 @@ RMS_NORM = node_exercise(
                 partial(_second_path, power=power),
             )
             for power in (0, 1, 2)
+        ),
+        Misconception(
+            "wrong-axis",
+            "The sum of g x runs along the batch; it belongs to each row.",
+            lambda c: c.g / _rms(c) - c.x * (c.g * c.x).sum(axis=0) / c.x.shape[1] / _rms(c) ** 3,
         ),
         Misconception(
             "operand-missing",

@@ -28,7 +28,8 @@ def run_parameter(thing: Any, probe: Probe, record: Record) -> None:
             with noticing([edf.Parameter], "addgrad", record):
                 if parameter.addgrad(delta) is not None:
                     record.noticed.add("returns")
-            record.put("grad." + name, parameter.grad)
+            untouched = type(parameter.grad) is int and parameter.grad == 0
+            record.put("grad." + name, np.zeros(arrays["value"].shape) if untouched else parameter.grad)
             record.put_change(name, arrays[name], delta)
         record.put_change("value", arrays["value"], parameter.value)
 
@@ -43,22 +44,29 @@ def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
         with edf.Graph() as graph:
             named, loss = small_graph(arrays)
             graph.forward()
+            nodes = list(graph.CompNodes)  # handed over both times: who turns it round walks the wrong way next time
             for _ in range(2 if probe.mode == "repeat" else 1):
                 with noticing([edf.Graph], "backward", record), _noticing_the_walk(graph.CompNodes, record):
-                    thing(list(graph.CompNodes), list(graph.Parameters), loss)
+                    thing(nodes, list(graph.Parameters), loss)
             for name, node in named.items():
-                record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
+                of_any_shape = name not in ("loss", "unread")  # of these two the shape is asked for
+                record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape) if of_any_shape else node.grad)
                 if isinstance(node, edf.Parameter):
                     record.put_change(name, arrays[name], node.value)
 
 
 @contextlib.contextmanager
 def _noticing_the_walk(nodes: Sequence[Any], record: Record) -> Iterator[None]:
-    """Notice in which order backward is called: "walked-back", "walked-forwards", or "twice" for the same node."""
+    """Notice in which order backward is called: "walked-back", "walked-forwards", "walked-otherwise", or "twice".
+
+    "twice" is for the same node, "left-out" where some node is not called at all, "seeded" where the last begins with 1.
+    """
     order: list[int] = []
 
     def called(i: int, backward: Callable[[], None]) -> None:
         order.append(i)
+        if i == len(nodes) - 1 and np.all(np.asarray(nodes[i].grad) == 1):
+            record.noticed.add("seeded")
         backward()
 
     for i, node in enumerate(nodes):
@@ -68,12 +76,16 @@ def _noticing_the_walk(nodes: Sequence[Any], record: Record) -> Iterator[None]:
     finally:
         for node in nodes:
             del node.backward
+        if len(set(order)) < len(nodes):
+            record.noticed.add("left-out")
         if len(set(order)) < len(order):
             record.noticed.add("twice")
         elif order and order == sorted(order, reverse=True):
             record.noticed.add("walked-back")
         elif order and order == sorted(order):
             record.noticed.add("walked-forwards")
+        elif order:
+            record.noticed.add("walked-otherwise")
 
 
 def small_graph(arrays: Arrays) -> tuple[dict[str, Any], Any]:
@@ -87,11 +99,22 @@ def small_graph(arrays: Arrays) -> tuple[dict[str, Any], Any]:
     second.w, second.b = edf.Parameter(arrays["W2"]), edf.Parameter(arrays["b2"])  # type: ignore[attr-defined]
     h = edf.Tanh(edf.Affine(first, x))
     s = edf.Add(edf.Mul(h, h), h)
-    edf.Sigmoid(h)
+    unread = edf.Sigmoid(h)
     q = edf.Softmax(edf.Affine(second, s))
     loss = edf.LogLoss(q, y)
     named = {"h": h, "s": s, "q": q, "W1": first.w, "b1": first.b, "W2": second.w, "b2": second.b}  # type: ignore[attr-defined]
+    named |= {"loss": loss, "unread": unread}
     return named, loss
+
+
+class _Moved(edf.Parameter):
+    """A parameter that counts how often its value is set, the first time included."""
+
+    times = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__["times"] = self.times + (name == "value")
+        super().__setattr__(name, value)
 
 
 def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
@@ -100,12 +123,14 @@ def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
         record.begin_pass()
         parameters = []
         for name in sorted(n for n in arrays if n.startswith("value")):
-            parameter = edf.Parameter(arrays[name])
+            parameter = _Moved(arrays[name])
             parameter.grad = arrays["grad" + name.removeprefix("value")].copy()
             parameters.append(parameter)
         with noticing([edf.Graph], "sgd", record):
             if thing(parameters, float(arrays["rate"][0])) is not None:
                 record.noticed.add("returns")
+        if any(parameter.times > 2 for parameter in parameters):
+            record.noticed.add("twice")
         for i, parameter in enumerate(parameters, start=1):
             record.put(f"value{i}", parameter.value)
             record.put_change(f"grad{i}", arrays[f"grad{i}"], parameter.grad)
@@ -122,8 +147,11 @@ def run_mlp(thing: Any, probe: Probe, record: Record) -> None:
                 package.w, package.b = edf.Parameter(arrays[f"W{i}"]), edf.Parameter(arrays[f"b{i}"])
                 Phi.append(package)
             x = edf.Input(arrays["x"].copy(), "x")
+            before = list(Phi)
             scores = thing(Phi, x)
+            same = len(Phi) == len(before) and all(now is then for now, then in zip(Phi, before, strict=True))
             if not isinstance(scores, (edf.CompNode, edf.Input)):
                 raise GraphError(f"mlp should return the node of the scores, not {describe(scores)}")
             graph.forward()
             record.put("value", scores.value)
+            record.put("changed.Phi", [0.0 if same else 1.0])

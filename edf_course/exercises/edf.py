@@ -191,6 +191,11 @@ STATEMENTS = (
                 "x = (3, 4) gives (0.8485, 1.1314): its mean square is 12.5",
                 digits=3,
             ),
+            Example(
+                {"x": [[0.003, 0.004]]},
+                [[0.6325, 0.8433]],
+                "x = (0.003, 0.004) gives (0.6325, 0.8433): here 0.00001 is nearly half of what is under the root",
+            ),
         ),
     ),
     Statement("edf.addgrad", "addgrad", "MeanParameter(value)", "parameter", 6),

@@ -6,6 +6,7 @@ Forward is held against examples first, or a zero forward with a zero backward w
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,9 @@ from edf_course.exercises.statement import Example, Statement, as_arrays, draw
 SIZES = ({"B": 3, "n": 4, "m": 2}, {"B": 9, "n": 3, "m": 3})
 # For a forward in float32, where a smaller step would drown in its rounding: h is that part of what x ranges over.
 SINGLE_H, SINGLE_TOLERANCE = 1e-3, 2e-3
+ORDER = ("value", "any shape", "gradient", "accumulates", "repeatable", "at zero", "large inputs")  # causes first
+LARGE = 100.0  # numbers from here on are extreme
+AT_KINK = {"relu-at-zero": "At the kink itself, x = 0, the slope is taken as 0, as on its left."}
 Respond = Callable[[Probe], Answer]
 
 
@@ -38,6 +42,7 @@ def public_cases(asked: Statement, respond: Respond, rng: np.random.Generator) -
 
 def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) -> list[Case]:
     cases = [_example_case(asked, example) for example in asked.examples]
+    cases += [_example_case(asked, _repeated(e, asked), "any shape") for e in asked.examples[:1]]
     for sizes in SIZES:
         arrays = draw(asked, sizes, rng)
         arrays["upstream" + SECOND] = rng.normal(size=arrays["upstream"].shape)
@@ -46,7 +51,8 @@ def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) ->
             break  # forward does not run on these: plain cases say so
         right = _named(truth.vjp(arrays["upstream"]))
         # a forward that does not feel an operand keeps a value from when it was made
-        fallback = None if all(J.any() for J in truth.jacobians.values()) else "stale-state"
+        feels = truth.is_cut_down or all(J.any() for J in truth.jacobians.values())
+        fallback = None if feels else "stale-state"
         contexts, tolerance = (truth.context(),), truth.tolerance()
         probe = Probe((arrays,))
         cases.append(Case("gradient", probe, (right,), contexts=contexts, tolerance=tolerance, fallback=fallback))
@@ -59,16 +65,71 @@ def _node_cases(asked: Statement, respond: Respond, rng: np.random.Generator) ->
         if not theirs.failed:
             both = (right, _named(theirs.vjp(other["upstream"])))
             cases.append(Case("repeatable", Probe((arrays, other)), both, fallback="stale-state"))
+            cases.append(_instances_case(arrays, other, *both))
+    cases += _same_case(asked, respond, rng) + _special_cases(asked, respond, rng)
     if not any(c.aspect == "gradient" for c in cases):
         arrays = draw(asked, SIZES[0], rng)
         cases.append(Case("gradient", Probe((arrays,)), ({"value": np.zeros(arrays["upstream"].shape)},)))
+    return sorted(cases, key=lambda c: ORDER.index(c.aspect))
+
+
+def _example_case(asked: Statement, example: Example, aspect: str = "value") -> Case:
+    right = {"value": np.array(example.value, dtype=float)}
+    half_a_digit = 0.6 * 10.0**-example.digits
+    return Case(aspect, Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit)
+
+
+def _repeated(example: Example, asked: Statement) -> Example:
+    """Return the example with its rows three times, so that code which sees one row only is seen through."""
+    batched = {o.name for o in asked.operands if o.axes.startswith("B")}
+    operands = {n: [*v] * 3 if n in batched else v for n, v in example.operands.items()}
+    return replace(example, operands=operands, value=[*example.value] * 3)
+
+
+def _instances_case(arrays: Arrays, other: Arrays, right: Arrays, theirs: Arrays) -> Case:
+    """Return the case of two nodes with operands of their own in one graph."""
+    mine = {n: v for n, v in arrays.items() if not n.endswith(SECOND)}
+    both = mine | {n + SECOND: v for n, v in other.items() if not n.endswith(SECOND)}
+    gradients = {**right, **{n + SECOND: v for n, v in theirs.items()}}
+    return Case("repeatable", Probe((both,), "instances"), (gradients,), fallback="shared-state")
+
+
+def _same_case(asked: Statement, respond: Respond, rng: np.random.Generator) -> list[Case]:
+    """Return the case of a node that reads the same operand twice, where it has two that may be the same."""
+    names = [o.name for o in asked.operands]
+    if len(names) != 2 or any(o.role != "real" for o in asked.operands):
+        return []
+    arrays = draw(asked, SIZES[0], rng)
+    arrays[names[1]] = arrays[names[0]]
+    truth = _Differences(asked, arrays, respond)
+    if truth.failed or truth.is_single:
+        return []
+    one, other = truth.vjp(arrays["upstream"]).values()
+    wrong = {"no-accumulation": (({"grad." + names[0]: one},), ({"grad." + names[0]: other},))}
+    both = {"grad." + names[0]: one + other}
+    probe = Probe((arrays,), "same")
+    return [Case("accumulates", probe, (both,), fallback="no-accumulation", alternatives=wrong)]
+
+
+def _special_cases(asked: Statement, respond: Respond, rng: np.random.Generator) -> list[Case]:
+    """Return the gradients at the examples that hold very large numbers, or numbers at a kink."""
+    special = [(as_arrays(e, asked), "large inputs", "overflow") for e in asked.examples if _is_large(e)]
+    if asked.away_from is not None:
+        arrays, (first, *_) = draw(asked, SIZES[0], rng), asked.operands
+        arrays[first.name].flat[::3] = asked.away_from
+        special.append((arrays, "at zero", "relu-at-zero"))
+    cases = []
+    for given, aspect, kind in special:
+        arrays = {**given, "upstream": rng.normal(size=given["upstream"].shape) + 0.1}
+        truth = _Differences(asked, arrays, respond)
+        if not truth.failed and not truth.is_single:
+            right = _named(truth.vjp(arrays["upstream"]))
+            cases.append(Case(aspect, Probe((arrays,)), (right,), fallback=kind, gentle=False, sentences=AT_KINK))
     return cases
 
 
-def _example_case(asked: Statement, example: Example) -> Case:
-    right = {"value": np.array(example.value, dtype=float)}
-    half_a_digit = 0.6 * 10.0**-example.digits
-    return Case("value", Probe((as_arrays(example, asked),), backward=False), (right,), tolerance=half_a_digit)
+def _is_large(example: Example) -> bool:
+    return any(np.abs(v).max() >= LARGE for v in map(np.array, example.operands.values()))
 
 
 def _shared_case(arrays: Arrays, first: Arrays, second: Arrays) -> Case:
@@ -108,9 +169,12 @@ class _Differences:
         nudged: list[Arrays] = [arrays]
         wanted = [o for o in asked.operands if o.has_gradient]
         steps = {o.name: SINGLE_H * np.ptp(arrays[o.name]) if self.is_single else H for o in wanted}
+        widths = []
         for o in wanted:
-            for i in np.ndindex(arrays[o.name].shape):
-                for step in (steps[o.name], -steps[o.name]):
+            for i, x in np.ndenumerate(arrays[o.name]):
+                up = 0.0 if x == asked.away_from else steps[o.name]  # at a kink the slope is that on its left
+                widths.append(up + steps[o.name])
+                for step in (up, -steps[o.name]):
                     moved = arrays[o.name].copy()
                     moved[i] += step
                     nudged.append({**arrays, o.name: moved})
@@ -121,11 +185,13 @@ class _Differences:
         self.failed = len(values) != len(nudged) or not all(good)
         if not self.failed:
             self.value = np.asarray(values[0], dtype=float)
+            self.is_cut_down = np.asarray(values[0]).dtype.kind != "f"
             rises = np.array(values[1::2], dtype=float) - np.array(values[2::2], dtype=float)
+            slopes = rises / np.reshape(widths, (-1,) + (1,) * (rises.ndim - 1))
             ends = np.cumsum([arrays[o.name].size for o in wanted])
             self.jacobians = {
-                o.name: of_operand.reshape(arrays[o.name].shape + shape) / (2 * steps[o.name])
-                for o, of_operand in zip(wanted, np.split(rises, ends[:-1]), strict=True)
+                o.name: of_operand.reshape(arrays[o.name].shape + shape)
+                for o, of_operand in zip(wanted, np.split(slopes, ends[:-1]), strict=True)
             }
             self.parameters = frozenset(o.name for o in wanted if o.role == "parameter")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -13,24 +14,31 @@ from edf_course.calculus import numerical_gradient
 from edf_course.exercises.answer_core import small_graph
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Probe
-from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_MLP, OF_SGD
+from edf_course.exercises.sayings import OF_ADDGRAD, OF_BACKWARD, OF_BACKWARD_AGAIN, OF_MLP, OF_SGD
 
 
 def parameter_cases(rng: np.random.Generator) -> list[Case]:
     """Deltas of several examples, alone and one after the other."""
     four, three = np.array([[1.0, -2.0], [3.0, -4.0], [5.0, 6.0], [7.0, -8.0]]), rng.normal(size=(3, 2))
     two = {"value": np.zeros(2), "delta0": four, "delta1": three}
-    alone = {"grad.delta0": four.mean(axis=0), "grad.delta1": three.mean(axis=0)}
-    both = alone | {"grad.delta1": four.mean(axis=0) + three.mean(axis=0)}
+    both = {"grad.delta0": four.mean(axis=0), "grad.delta1": four.mean(axis=0) + three.mean(axis=0)}
+    wrong = addgrad_mistakes([four, three])
     twice = Case(
-        "accumulates",
-        Probe((two,)),
-        (both,),
-        fallback="no-accumulation",
-        alternatives={"overwrites": ((alone,),)},
-        sentences=OF_ADDGRAD,
+        "accumulates", Probe((two,)), (both,), fallback="no-accumulation", alternatives=wrong, sentences=OF_ADDGRAD
     )
     return [_mean_case(four), _mean_case(rng.normal(size=(2, 5))), twice]
+
+
+def addgrad_mistakes(deltas: Sequence[np.ndarray]) -> dict[str, tuple[tuple[dict[str, np.ndarray]], ...]]:
+    """Return what self.grad is after each of several calls of addgrad, by mistake; also used by the judge."""
+    means = [delta.mean(axis=0) for delta in deltas]
+    first_size = [delta.sum(axis=0) / len(deltas[0]) for delta in deltas]
+    sums = {
+        "overwrites": means,
+        "no-accumulation": means[:1] * len(means),
+        "stale-state": [np.sum(first_size[: i + 1], axis=0) for i in range(len(means))],
+    }
+    return {name: (({f"grad.delta{i}": g for i, g in enumerate(found)},),) for name, found in sums.items()}
 
 
 def _mean_case(delta: np.ndarray) -> Case:
@@ -72,14 +80,20 @@ def backward_pass_cases(rng: np.random.Generator) -> list[Case]:
         "sign": ((scaled[-1.0],),),
         "batch-mean-twice": ((scaled[0.2],),),
         "missing-node": ((behind,),),
+        "mutates-grad": (({"grad.loss": np.zeros(5)},),),
     }
     right = gradients | {f"changed.{n}": np.zeros(arrays[n].shape) for n in names}
+    right |= {"grad.loss": np.ones(5), "grad.unread": np.zeros((5, 4))}
+    shapes = dict.fromkeys(("grad.loss", "grad.unread"), "any shape")
     once, twice = Probe((arrays,)), Probe((arrays,), "repeat")
-    kept = {"grad-not-reset": ((scaled[2.0],),)}
+    kept = {"grad-not-reset": ((scaled[2.0],),), "mutates-input": ((scaled[0.0],),)}
     return [
-        Case("gradient", once, (right,), alternatives=wrong, sentences=OF_BACKWARD),
-        Case("repeatable", twice, (right,), fallback="grad-not-reset", alternatives=kept, sentences=OF_BACKWARD),
-    ]
+        Case("gradient", once, (right,), shapes, alternatives=wrong, sentences=OF_BACKWARD),
+        Case(
+            "repeatable", twice, (right,), shapes, fallback="grad-not-reset", alternatives=kept,
+            sentences=OF_BACKWARD | OF_BACKWARD_AGAIN,
+        ),
+    ]  # fmt: skip
 
 
 def sgd_cases(rng: np.random.Generator) -> list[Case]:
@@ -101,7 +115,7 @@ def sgd_case(aspect: str, arrays: dict[str, np.ndarray]) -> Case:
         "factor-missing": {n: v - g for n, (v, g) in pairs.items()},
         "zero": {n: v for n, (v, _) in pairs.items()},
         "overwrites": {n: -rate * g for n, (_, g) in pairs.items()},
-        "double-count": {n: v - 2 * rate * g for n, (v, g) in pairs.items()},
+        "missing-param-grad": {n: v - rate * g * (n == "value1") for n, (v, g) in pairs.items()},
     }
     alternatives = {name: ((numbers,),) for name, numbers in wrong.items()}
     return Case(
@@ -129,6 +143,6 @@ def mlp_cases(rng: np.random.Generator) -> list[Case]:
         alternatives = {"squashed-output": tuple(({"value": node.value},) for node in squashed)}
         if len(sizes) > 2:
             alternatives["no-activation"] = (({"value": linear.value},),)
-        probe, right = Probe((arrays,)), {"value": scores.value}
+        probe, right = Probe((arrays,)), {"value": scores.value, "changed.Phi": np.zeros(1)}
         cases.append(Case("value", probe, (right,), alternatives=alternatives, sentences=OF_MLP))
     return cases

@@ -7,6 +7,7 @@ OF_ADDGRAD = {
     "returns": "Your addgrad returns the gradient, but nobody takes it: add it to self.grad.",
     "overwrites": "The second call wipes out the first: self.grad is overwritten (=) where it should be added to (+=).",
     "no-accumulation": "After a second call self.grad should hold the sum of both means.",
+    "stale-state": "The batch size of the first call is used for all: read it from each delta.",
     "broadcast": "self.grad keeps one gradient for each example: average them over the batch, the first axis.",
     "mutates-grad": "Your addgrad changes delta, which belongs to who handed it over: make a new array instead.",
     "mutates-value": "Your addgrad changes the value; it should only add to self.grad, the step comes later.",
@@ -19,7 +20,13 @@ OF_BACKWARD = {
     "double-count": "A node's backward is called more than once, so it hands its gradient on again: once for each node.",
     "batch-mean-twice": "Each example's loss starts with gradient 1, not 1/B: parameters do the averaging.",
     "sign": "The walk starts with loss.grad = 1, not -1: the step goes downhill later.",
+    "zero": "At the end no gradient is left: clear them before the walk, not after it.",
+    "topo-order": "A node's turn comes before all who read it have added their share: walk the list from its end.",
     "mutates-input": "Your function changes the parameters; it should only compute gradients, the step comes later.",
+}
+
+OF_BACKWARD_AGAIN = {
+    "mutates-input": "Your function turns round the list that it is handed: walk over reversed(nodes), which leaves it be.",
 }
 
 OF_SGD = {
@@ -28,7 +35,8 @@ OF_SGD = {
     "zero": "Nothing moves: the new value must be put into p.value.",
     "returns": "Your function returns something, but no parameter moves: put the new value into p.value.",
     "overwrites": "The old value is lost: subtract from it, p.value - learning_rate * p.grad.",
-    "double-count": "The step is twice as long as it should be.",
+    "double-count": "The step is taken more than once.",
+    "missing-param-grad": "Only the first parameter moves: go through all of them.",
     "mutates-grad": "Your function changes the gradients; only p.value should move.",
 }
 
@@ -36,8 +44,9 @@ OF_MLP = {
     "squashed-output": "The last layer is squashed too; scores should come straight from Affine.",
     "no-activation": "There is no sigmoid between the layers: a stack of affine maps is one affine map.",
     "order-reversed": "The layers are in the wrong order: Phi runs from the output to the input, so Phi[0] comes last.",
-    "missing-node": "The last layer is left out: Phi[0] makes the scores.",
+    "missing-node": "A layer is left out: each package of Phi makes one.",
     "wrong-function": "Between the layers there should be Sigmoid, no other function.",
+    "mutates-input": "Your function changes the list Phi: reversed(Phi), or a slice, leaves it as it was.",
 }
 
 OF_DIFFERENCES = {

@@ -110,36 +110,37 @@ def backward_popping(nodes, parameters, loss):
     for c in nodes + parameters:
         c.grad = 0
     loss.grad = np.ones_like(loss.value)
-    while nodes:
-        c = nodes.pop()
-        if not isinstance(c.grad, int):  # nobody reads it
+    waiting = [*nodes]
+    while waiting:
+        c = waiting.pop()
+        if isinstance(c.grad, int):  # nobody reads it
+            c.grad = np.zeros_like(c.value)
+        else:
             c.backward()
 
 
 def backward_with_setattr(nodes, parameters, loss):
     [setattr(c, "grad", 0.0) for c in (*nodes, *parameters)]
     loss.grad = np.ones(loss.value.shape, dtype=np.float32)
-    nodes.reverse()
-    for c in nodes:
+    for c in sorted(nodes, key=nodes.index, reverse=True):
         c.grad = c.grad + np.zeros_like(c.value)
         c.backward()
 
 
 def backward_from_the_loss(nodes, parameters, loss):
     for c in (*nodes, *parameters):
-        c.grad = 0
+        c.grad = 0 * c.value
     loss.addgrad(np.ones_like(loss.value))
     for c in nodes[nodes.index(loss) :: -1]:
         if np.any(c.grad):
             c.backward()
 
 
-def backward_with_a_plain_one(nodes, parameters, loss):
+def backward_with_full_shapes(nodes, parameters, loss):
     for c in nodes:
-        c.grad = 0
+        c.grad = np.full(c.value.shape, float(c is loss))
     for p in parameters:
         p.grad = 0
-    loss.grad = 1
     for c in reversed(nodes):
         c.backward()
 
@@ -203,7 +204,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("edf.backward_pass", backward_popping),
     ("edf.backward_pass", backward_with_setattr),
     ("edf.backward_pass", backward_from_the_loss),
-    ("edf.backward_pass", backward_with_a_plain_one),
+    ("edf.backward_pass", backward_with_full_shapes),
     *(("edf.sgd", answer) for answer in (sgd_by_slice, sgd_in_single, sgd_entry_by_entry)),
     *(("edf.mlp", answer) for answer in (mlp_of_own_nodes, mlp_reduced, mlp_unpacked, mlp_from_the_top)),
 ]

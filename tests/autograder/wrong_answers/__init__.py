@@ -19,4 +19,4 @@ WRONG: list[tuple[str, str | None, Any]] = [
 ]
 
 #: What the judge sees and a check does not: it draws fewer probes, and none that is extreme.
-UNSEEN_BY_CHECK: list[Any] = [*formulas.UNSEEN_BY_CHECK, *core.UNSEEN_BY_CHECK, *calculus.UNSEEN_BY_CHECK]
+UNSEEN_BY_CHECK: list[Any] = [*formulas.UNSEEN_BY_CHECK, *calculus.UNSEEN_BY_CHECK]

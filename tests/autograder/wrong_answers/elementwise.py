@@ -207,7 +207,7 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.softplus", "no-upstream", unary(lambda x: np.logaddexp(0, x), lambda x, y, g: sig(x))),
     ("edf.mul", "operands-swapped", binary(np.multiply, lambda a, b, y, g: (g * a, g * b))),
     ("edf.mul", "missing-input-grad", binary(np.multiply, lambda a, b, y, g: (g * b, None))),
-    ("edf.mul", "no-gate", binary(np.multiply, lambda a, b, y, g: (g, g))),
+    ("edf.mul", "wrong-function", binary(np.multiply, lambda a, b, y, g: (g, g))),
     ("edf.mul", "no-upstream", binary(np.multiply, lambda a, b, y, g: (b, a))),
     ("edf.add", "missing-input-grad", binary(np.add, lambda a, b, y, g: (g, None))),
     ("edf.add", "no-upstream", binary(np.add, lambda a, b, y, g: (np.ones_like(g), np.ones_like(g)))),
