@@ -235,13 +235,17 @@ def _move(clean: Sanitised, at: int, behind: int) -> None:
 
 @functools.lru_cache(maxsize=512)
 def defined_names(source: str) -> frozenset[str]:
-    """The names that a cell defines at its top; nothing where it is no Python."""
+    """The names that a cell defines at its top; nothing where it is no Python.
+
+    What is made of itself, as in `Sigmoid = yours_or_library(Sigmoid, edf.Sigmoid)`, was defined before.
+    """
     names: set[str] = set()
     for node in _statements(source):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
-            names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+            read = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            names |= {t.id for t in node.targets if isinstance(t, ast.Name)} - (read - names)
     return frozenset(names)
 
 

@@ -29,11 +29,12 @@ def descendants(of: int | None = None) -> list[psutil.Process]:
 
 
 def jails(of: int | None = None) -> Iterator[tuple[psutil.Process, psutil.Process]]:
-    """The jails that a process (this one) and its workers have: whose it is, and the bubblewrap."""
+    """The jails that the workers of a process (this one) have: whose it is, and the bubblewrap."""
     for process in descendants(of):
         try:
             parent = process.parent()
-            if process.name() == "bwrap" and parent is not None and parent.name() != "bwrap":
+            theirs = parent is not None and parent.name() != "bwrap" and parent.pid != os.getpid()
+            if process.name() == "bwrap" and theirs:
                 yield parent, process
         except psutil.NoSuchProcess:
             continue
