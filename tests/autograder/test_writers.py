@@ -9,10 +9,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from autograder.course import Course
 from autograder.lock import alone
 from tests.autograder.mini import MINI
+from tests.autograder.people import Entered, Person, meanwhile
 from tests.autograder.rows import points, rows
 from tests.autograder.running import RIGHT, WRONG, Outcome, a_class, anew, graded_notebooks, run
 from tests.tools import needs
@@ -30,8 +30,6 @@ from tests.tools import needs
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own queries
 CLASS = {"ada": RIGHT, "ben": "", "dora": WRONG, "eva": RIGHT, "fred": WRONG, "gil": RIGHT}
 POINTS = {"ada": (6, 8), "ben": (0, 0), "dora": (1, 8), "eva": (6, 8), "fred": (1, 8), "gil": (6, 8)}
-
-Entered = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -42,55 +40,6 @@ def graded(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Cou
     assert run(course).code == 0
     assert points(course) == POINTS
     return course
-
-
-@contextlib.contextmanager
-def meanwhile(*people: Callable[[], None]) -> Iterator[None]:
-    """Let people do what they do again and again, each in a thread of its own, until the block ends."""
-    over, faults = threading.Event(), []
-
-    def go_on(do: Callable[[], None]) -> None:
-        while not over.is_set():
-            try:
-                do()
-            except Exception as error:
-                faults.append(error)
-                return
-
-    threads = [threading.Thread(target=go_on, args=(do,)) for do in people]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert faults == []
-
-
-class Person:
-    """Enters marks, comments, extra credit and penalties through nbgrader's API; remembers what is in the gradebook."""
-
-    def __init__(self, course: Course) -> None:
-        self.course, self.rounds = course, 0
-        self.entered: dict[str, Entered] = {}
-
-    def __call__(self) -> None:
-        self.rounds += 1
-        for student in CLASS:
-            entered = {
-                "manual": self.rounds / 4, "extra": self.rounds / 8, "comment": f"round {self.rounds}",
-                "penalty": self.rounds / 16,
-            }  # fmt: skip
-            with contextlib.suppress(OperationalError), Gradebook(self.course.directory().db_url) as gradebook:
-                notebook = gradebook.find_submission_notebook(MINI, MINI, student)
-                grade = next(g for g in notebook.grades if g.name == "gate-hand-in")
-                grade.manual_score, grade.extra_credit = entered["manual"], entered["extra"]
-                notebook.comments[0].manual_comment = entered["comment"]
-                notebook.late_submission_penalty = entered["penalty"]
-                gradebook.db.commit()
-                self.entered[student] = entered
 
 
 class Locker:
@@ -123,12 +72,7 @@ def test_all_that_people_enter_while_a_class_is_graded_stays(graded: Course) -> 
     assert (outcome.code, outcome.error, anew(outcome)) == (0, "", set(CLASS))
     assert points(graded) == POINTS
     assert min(person.rounds, locker.times, len(enrolled)) >= 2
-    found = rows(graded)
-    for student, entered in person.entered.items():
-        _, manual, extra, _ = found[student]["grades"]["gate-hand-in"]
-        comments = {said for _, said in found[student]["comments"].values()}
-        assert (manual, extra, found[student]["penalty"]) == (entered["manual"], entered["extra"], entered["penalty"])
-        assert comments == {None, entered["comment"]}
+    person.check()
     with Gradebook(graded.directory().db_url) as gradebook:
         assert {gradebook.find_student(name).first_name for name in enrolled} == {name.title() for name in enrolled}
 
