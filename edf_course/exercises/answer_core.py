@@ -49,8 +49,7 @@ def run_backward_pass(thing: Any, probe: Probe, record: Record) -> None:
                 with noticing([edf.Graph], "backward", record), _noticing_the_walk(graph.CompNodes, record):
                     thing(nodes, list(graph.Parameters), loss)
             for name, node in named.items():
-                of_any_shape = name not in ("loss", "unread")  # of these two the shape is asked for
-                record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape) if of_any_shape else node.grad)
+                record.put("grad." + name, np.broadcast_to(node.grad, node.value.shape))
                 if isinstance(node, edf.Parameter):
                     record.put_change(name, arrays[name], node.value)
 
