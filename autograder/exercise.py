@@ -210,7 +210,7 @@ class _NodeCases:
     def _two_readers(
         self, probe: Probe, alone: str, one: Arrays, other: Arrays, again: Callable[[Probe], Case]
     ) -> Case:
-        """Return the case of an operand that is read twice: both shares are right; `alone` names what gives only one."""
+        """Return the case of an operand that is read twice: `alone` names the mistake that gives only one share."""
         right = _sum(one, other)
         wrong = {alone: ((one,), (other,)), "double-count": ((_sum(right, one),), (_sum(right, other),))}
         return Case("accumulates", probe, (right,), fallback="no-accumulation", alternatives=wrong, again=again)

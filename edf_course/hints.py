@@ -170,6 +170,8 @@ def _factor(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
             continue
         if largest < 1e-9 or c.got is None or c.got.shape != c.right.shape or c.got.dtype.kind == "c":
             return None
+        if c.got.ndim == 0:  # of single numbers, some here and some there may be it by chance
+            return None
         if not np.isfinite(c.got).all():
             return None
         factor = float((c.got * c.right).sum()) / float((c.right * c.right).sum())

@@ -9,7 +9,9 @@ from edf_course.exercises.marking import Comparison, worst_entry
 WHAT = {"value": "value", "gradient": "numerical gradient", "jacobian": "Jacobian"}
 COUNTS = {
     "missing": "{n} of the {of} nodes that lead to the root are not in your list.",
-    "foreign": "Your list holds things that are no nodes of this graph.",
+    "foreign": "Your list holds things that are no nodes.",
+    "earlier": "Your list holds nodes of another graph, which was asked for before.",
+    "lost": "Asked for a second time, {n} of the {of} nodes are not in your list any more.",
     "repeated": "{n} of the {of} nodes are in your list more than once.",
     "early": "{n} of the {of} edges point the wrong way: a node comes before an operand that it was made from.",
     "unfinished": "The root is not the last node of your list.",

@@ -6,6 +6,7 @@ A fault is a wrong rule for one operation, or a wrong walk over the graph.
 from __future__ import annotations
 
 import math
+import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ SENTENCES = {
     "relu-mask-upstream": "What is cut off is where the upstream gradient is negative; what counts is where x is.",
     "no-accumulation": "A value that is read more than once should get the sum of all shares.",
     "mutates-input": "Afterwards the data of a value is another: operations make new Values.",
+    "missing-input-grad": "One of the two operands gets nothing: each has its share.",
+    "relu-at-zero": "At 0 exactly the slope of relu is taken as 0 here (as in torch).",
+    "zero": "Nothing is handed on: backward goes from the root to all that led to it, and each hands its share on.",
+    "int-truncation": "Numbers are cut down to integers: keep data as it is given.",
 }
 
 
@@ -110,6 +115,14 @@ def _without_upstream(node: _Node, x: list[float], g: float) -> tuple[float, ...
     return _right(node)
 
 
+def _negated(node: _Node, x: list[float], g: float) -> tuple[float, ...]:
+    return tuple(-slope * g for slope in _right(node))
+
+
+def _shared_out(node: _Node, x: list[float], g: float) -> tuple[float, ...]:
+    return tuple(slope * g / len(x) for slope in _right(node))
+
+
 _RULES: list[tuple[str, str, Rule]] = [
     ("+", "wrong-function", lambda n, x, g: (g * x[1], g * x[0])),
     ("+", "wrong-function", lambda n, x, g: (g * x[0], g * x[1])),
@@ -117,7 +130,7 @@ _RULES: list[tuple[str, str, Rule]] = [
     ("-", "sign", lambda n, x, g: (g, g)),
     ("-", "sign", lambda n, x, g: (-g, g)),
     ("*", "operands-swapped", lambda n, x, g: (g * x[0], g * x[1])),
-    ("*", "no-gate", lambda n, x, g: (g, g)),
+    ("*", "wrong-function", lambda n, x, g: (g, g)),
     ("*", "wrong-point", lambda n, x, g: (g * n.data, g * n.data)),
     ("/", "sign", lambda n, x, g: (g / x[1], g * x[0] / x[1] ** 2)),
     ("/", "power-rule", lambda n, x, g: (g / x[1], -g * x[0] / x[1])),
@@ -135,21 +148,32 @@ _RULES: list[tuple[str, str, Rule]] = [
     ("exp", "wrong-point", lambda n, x, g: (g * x[0],)),
     ("exp", "wrong-point", lambda n, x, g: (g * math.exp(n.data),)),
     ("exp", "wrong-function", lambda n, x, g: (g * x[0] * math.exp(x[0] - 1),)),
-    ("exp", "no-gate", lambda n, x, g: (g,)),
+    ("exp", "wrong-function", lambda n, x, g: (g,)),
     ("tanh", "wrong-point", lambda n, x, g: (g * (1 - x[0] ** 2),)),
     ("tanh", "wrong-point", lambda n, x, g: (g * (1 - math.tanh(n.data) ** 2),)),
     ("tanh", "wrong-function", lambda n, x, g: (g * (1 - n.data),)),
     ("tanh", "wrong-function", lambda n, x, g: (g * n.data * (1 - n.data),)),
     ("tanh", "wrong-function", lambda n, x, g: (g * n.data,)),
     ("tanh", "sign", lambda n, x, g: (g * (1 + n.data**2),)),
-    ("tanh", "no-gate", lambda n, x, g: (g,)),
+    ("tanh", "wrong-function", lambda n, x, g: (g,)),
     ("relu", "no-gate", lambda n, x, g: (g,)),
     ("relu", "wrong-function", lambda n, x, g: (g * n.data,)),
     ("relu", "sign", lambda n, x, g: (g * (x[0] < 0),)),
+    ("relu", "relu-at-zero", lambda n, x, g: (g * (x[0] >= 0),)),
+    ("relu", "relu-at-zero", lambda n, x, g: (g * (x[0] > 0) + g / 2 * (x[0] == 0),)),
     ("relu", "relu-mask-upstream", lambda n, x, g: (max(g, 0.0),)),
     ("relu", "relu-mask-upstream", lambda n, x, g: (max(g, 0.0) * (x[0] > 0),)),
 ]
 OPERATIONS = ("+", "-", "*", "/", "**", "exp", "tanh", "relu")
+_RULES += [(op, "sign", _negated) for op in OPERATIONS]
+_RULES += [(op, "missing-input-grad", lambda n, x, g: (_right(n)[0] * g, 0.0)) for op in OPERATIONS[:4]]
+_RULES += [(op, "missing-input-grad", lambda n, x, g: (0.0, _right(n)[1] * g)) for op in OPERATIONS[:4]]
+
+#: The faults of single operations, by the names that `wrong_gradients` gives them.
+FAULTS = (
+    *(f"{name}:{number}" for number, (_, name, _) in enumerate(_RULES)),
+    *(f"{name}:{(op,)}" for name in ("overwrites", "no-upstream") for op in OPERATIONS),
+)
 
 
 def wrong_gradients(text: str, numbers: Mapping[str, float]) -> dict[str, list[Gradients]]:
@@ -161,6 +185,48 @@ def wrong_gradients(text: str, numbers: Mapping[str, float]) -> dict[str, list[G
     for fault, gradients in _all_faults(text, numbers):
         found.setdefault(fault, []).append(gradients)
     return found
+
+
+class _Whole:
+    """A number that is cut down to an integer whenever one is made."""
+
+    def __init__(self, data: float) -> None:
+        self.data = int(data)
+
+    def _with(self, f: Callable[..., float], *others: _Whole) -> _Whole:
+        return _Whole(f(self.data, *(other.data for other in others)))
+
+    def __add__(self, other: _Whole) -> _Whole:
+        return self._with(operator.add, other)
+
+    def __sub__(self, other: _Whole) -> _Whole:
+        return self._with(operator.sub, other)
+
+    def __mul__(self, other: _Whole) -> _Whole:
+        return self._with(operator.mul, other)
+
+    def __truediv__(self, other: _Whole) -> _Whole:
+        return self._with(operator.truediv, other)
+
+    def __pow__(self, n: float) -> _Whole:
+        return self._with(lambda x: float(x) ** n)
+
+    def exp(self) -> _Whole:
+        return self._with(math.exp)
+
+    def tanh(self) -> _Whole:
+        return self._with(math.tanh)
+
+    def relu(self) -> _Whole:
+        return self._with(lambda x: max(x, 0))
+
+
+def cut_down(text: str, numbers: Mapping[str, float]) -> float | None:
+    """Return the value of one of EXPRESSIONS where each number is cut down to an integer; None where that fails."""
+    try:
+        return float(EXPRESSIONS[text](**{n: _Whole(v) for n, v in numbers.items()}).data)
+    except (ArithmeticError, ValueError, TypeError):
+        return None
 
 
 def _all_faults(text: str, numbers: Mapping[str, float]) -> Iterator[tuple[str, Gradients]]:
@@ -175,11 +241,19 @@ def _all_faults(text: str, numbers: Mapping[str, float]) -> Iterator[tuple[str, 
         order = _sorted(root)
         for name, walk in _walks(root):
             yield name, _walked(walk, leaves, root)
-        for ops in (*((op,) for op in used), OPERATIONS):
+        for ops in (*((op,) for op in used), ("+", "*"), OPERATIONS):
             yield f"overwrites:{ops}", _walked(order[::-1], leaves, root, overwrites=ops)
             yield f"overwrites:{ops}", _walked(_sorted(root, -1)[::-1], leaves, root, overwrites=ops)
             forgets = dict.fromkeys(ops, _without_upstream)
             yield f"no-upstream:{ops}", _walked(order[::-1], leaves, root, rules=forgets)
+        turned = _walked(order[::-1], leaves, root)
+        yield "sign:seed", {n: -g for n, g in turned.items()}
+        hops = dict.fromkeys(OPERATIONS, _negated)
+        yield "sign:every", _walked(order[::-1], leaves, root, rules=hops)
+        yield "no-accumulation:first", _walked(order[::-1], leaves, root, keeps_first=True)
+        yield "no-accumulation:first", _walked(_sorted(root, -1)[::-1], leaves, root, keeps_first=True)
+        shared = dict.fromkeys(OPERATIONS, _shared_out)
+        yield "factor-missing:every", _walked(order[::-1], leaves, root, rules=shared)
         for number, (op, name, rule) in enumerate(_RULES):
             if op in used:
                 yield f"{name}:{number}", _walked(order[::-1], leaves, root, rules={op: rule})
@@ -188,6 +262,7 @@ def _all_faults(text: str, numbers: Mapping[str, float]) -> Iterator[tuple[str, 
 def _walks(root: _Node) -> Iterator[tuple[str, list[_Node]]]:
     """Yield wrong orders in which the nodes may hand on, each with the name of the mistake."""
     yield "order-reversed", _sorted(root)
+    yield "double-count:each twice", [node for node in _sorted(root)[::-1] for _ in range(2)]
     for turn in (1, -1):
         yield "double-count:recursion", _every_path(root, turn)
         yield "double-count:order", _sorted(root, turn, again=True)[::-1]
@@ -203,6 +278,7 @@ def _walked(
     root: _Node,
     rules: Mapping[str, Rule] | None = None,
     overwrites: Sequence[str] = (),
+    keeps_first: bool = False,
 ) -> Gradients:
     """Return the leaves' gradients after the nodes of `walk` have handed on, in that order, by right or wrong rules."""
     for node in [*_sorted(root), *leaves.values()]:
@@ -213,7 +289,8 @@ def _walked(
         rule = (rules or {}).get(node.op)
         shares = rule(node, x, g) if rule else tuple(slope * g for slope in _right(node))
         for operand, share in zip(node.operands, shares, strict=True):
-            operand.grad = share if node.op in overwrites else operand.grad + share
+            if not (keeps_first and operand.grad):
+                operand.grad = share if node.op in overwrites else operand.grad + share
     return {n: leaf.grad for n, leaf in leaves.items()}
 
 

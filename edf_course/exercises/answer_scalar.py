@@ -49,6 +49,7 @@ SINGLE: dict[str, Expression] = {
     "a.exp() * c": lambda a, b, c: a.exp() * c,
     "a.tanh() * c": lambda a, b, c: a.tanh() * c,
     "a.relu() * c": lambda a, b, c: a.relu() * c,
+    "(a**3 + b**2) * c": lambda a, b, c: (a**3 + b**2) * c,
 }
 #: A value that is read more than once, all by operations that read nothing else.
 REUSE: dict[str, Expression] = {
@@ -56,6 +57,11 @@ REUSE: dict[str, Expression] = {
     "a * a": lambda a, b, c: a * a,
     "a * b + a": lambda a, b, c: a * b + a,
     "(a + b) * (a - b)": lambda a, b, c: (a + b) * (a - b),
+    "a / b + b + a": lambda a, b, c: a / b + b + a,
+    "a**2 + a": lambda a, b, c: a**2 + a,
+    "a.exp() + a": lambda a, b, c: a.exp() + a,
+    "a.tanh() + a": lambda a, b, c: a.tanh() + a,
+    "a.relu() + a": lambda a, b, c: a.relu() + a,
 }
 #: Nodes in the middle that are read more than once, near the root and far from it.
 ORDER: dict[str, Expression] = {
@@ -76,13 +82,16 @@ def run_value(thing: Any, probe: Probe, record: Record) -> None:
     for arrays in probe.passes:
         record.begin_pass()
         leaves = {n: thing(float(arrays[n])) for n in "abc"}
+        made = {n: leaf.data for n, leaf in leaves.items()}
         root = EXPRESSIONS[probe.mode](**leaves)
         record.put("value", root.data)
         if probe.backward:
             root.backward()
+            if np.all(np.asarray(root.grad) == 1):
+                record.noticed.add("seeded")
             for n, leaf in leaves.items():
                 record.put("grad." + n, leaf.grad)
-                record.put_change(n, [arrays[n]], [leaf.data])
+                record.put_change(n, [made[n]], [leaf.data])
 
 
 class GraphNode:
@@ -101,15 +110,20 @@ class GraphNode:
 def run_topological_order(thing: Any, probe: Probe, record: Record) -> None:
     """Answer with a function of the root: passes hold `data`, a number a node, `edges`, (node, operand) a row, and `root`.
 
-    Written down: `order`, the numbers of the nodes that came back, -1 for what is none.
+    Written down: `order`, the numbers of the nodes that came back, -1 for what is none, -2 for one of another graph; and
+    `again`, the same when the function is called a second time.
     """
     for arrays in probe.passes:
         record.begin_pass()
         nodes = [GraphNode(i, float(v)) for i, v in enumerate(arrays["data"])]
         for node, operand in arrays["edges"]:
             nodes[node]._prev += (nodes[operand],)
-        returned = thing(nodes[int(arrays["root"])])
-        if returned is None:
-            raise TypeError(f"{getattr(thing, '__name__', 'the function')} returned nothing: return the list of nodes")
         numbers = {id(node): i for i, node in enumerate(nodes)}
-        record.put("order", np.array([numbers.get(id(node), -1) for node in returned], dtype=int))
+        for name in ("order", "again"):
+            returned = thing(nodes[int(arrays["root"])])
+            if returned is None:
+                raise TypeError(
+                    f"{getattr(thing, '__name__', 'the function')} returned nothing: return the list of nodes"
+                )
+            found = [numbers.get(id(node), -2 if isinstance(node, GraphNode) else -1) for node in returned]
+            record.put(name, np.array(found, dtype=int))

@@ -25,8 +25,12 @@ VALUE_SENTENCES = {
     "no-accumulation": "A value that is read more than once should get the sum of all shares.",
     "visited-by-value": "Nodes that hold the same number are taken for one: remember the nodes you have visited, not data.",
     "mutates-input": "Afterwards the data of a value is another: operations make new Values.",
+    "order-reversed": "Only what the root itself reads gets a gradient: walk from the root back, in reversed order.",
+    "relu-at-zero": "At 0 exactly the slope of relu is taken as 0, as on its left.",
+    "zero": "Nothing is handed on: backward goes from the root to all that led to it, and each hands its share on.",
 }
 ORDER_SENTENCES = {
+    "stale-state": "Something is kept from an earlier call: make the list and the set of visited nodes anew in each.",
     "missing-node": "Everything that leads to the root belongs in the list: follow _prev down to the nodes that have none, "
     "and put in the root itself.",
     "visited-by-value": "Nodes that hold the same number are taken for one: remember the nodes you have visited, not data.",
@@ -37,12 +41,19 @@ ORDER_SENTENCES = {
 
 
 def draw_numbers(text: str, rng: np.random.Generator) -> list[Arrays]:
-    """Draw a, b and c for one of EXPRESSIONS: in general once, for relu with every sign of a and of what comes back."""
+    """Draw a, b and c for one of EXPRESSIONS: single operations twice, relu with every sign of a and of what comes back.
+
+    And relu at 0.
+    """
     signs = rng.choice([-1.0, 1.0], 2)
     a, b, c = rng.uniform(0.4, 1.6), signs[0] * rng.uniform(0.4, 1.1), signs[1] * rng.uniform(0.4, 1.6)
+    b = abs(b) if "b**" in text else b  # whoever takes the logarithm may do so
     drawn = [(a, a if text in TWINS else b, c)]
     if "relu" in text:
-        drawn += [(-a, b, c), (a, b, -c), (-a, b, -c)]
+        drawn += [(-a, b, c), (a, b, -c), (-a, b, -c), (0.0, b, c)]
+    elif text in SINGLE:
+        other = rng.uniform(0.4, 1.1)
+        drawn.append((rng.uniform(0.4, 1.6), other if b > 0 else -other, signs[1] * rng.uniform(0.4, 1.6)))
     return [{n: np.array(v) for n, v in zip(NAMES, numbers, strict=True)} for numbers in drawn]
 
 
@@ -75,20 +86,39 @@ def fallback_of(aspect: str, text: str) -> str | None:
     """Return the misconception to name where only this fails, and nothing explains the numbers."""
     if text in TWINS:
         return "visited-by-value"
+    if "relu" in text:  # where a is positive, a and a.relu() hold the same number too
+        return None
     return {"order": "topo-order", "reuse": "no-accumulation"}.get(aspect)
 
 
+def slopes_of(value: Callable[[np.ndarray], float], text: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    """Return the slopes towards a, b and c by differences of `value`; at the corner of relu that on its left."""
+    point = np.array([float(arrays[n]) for n in NAMES])
+    slopes = numerical_gradient(value, point)
+    if is_at_corner(text, arrays):
+        left = np.array([1e-6, 0.0, 0.0])
+        slopes[0] = (value(point) - value(point - left)) / 1e-6
+    return {n: np.array(slope) for n, slope in zip(NAMES, slopes, strict=True)}
+
+
+def is_at_corner(text: str, arrays: Arrays) -> bool:
+    """Whether relu is asked for at 0."""
+    return "relu" in text and float(arrays["a"]) == 0
+
+
 def _gradient_case(aspect: str, text: str, arrays: Arrays) -> Case:
-    point = np.array([arrays[n] for n in NAMES])
-    slopes = numerical_gradient(lambda p: _value(text, dict(zip(NAMES, p, strict=True))), point)
-    right = {"grad." + n: slope for n, slope in zip(NAMES, slopes, strict=True)}
+    slopes = slopes_of(lambda p: float(_value(text, dict(zip(NAMES, p, strict=True)))), text, arrays)
+    right = {"grad." + n: slope for n, slope in slopes.items()}
     unchanged = {"changed." + n: np.zeros(1) for n in NAMES}
     nothing = {n: np.array(0.0) for n in right}
     half = {n: g / 2 for n, g in right.items()}
     alternatives = {"no-seed": ((nothing,),)} | ({"overwrites": ((half,),)} if text in ("a + a", "a * a") else {})
+    if text in SINGLE:  # all of these end with "* c"
+        alternatives["order-reversed"] = ((nothing | {"grad.c": right["grad.c"]},),)
     return Case(
         aspect, Probe((arrays,), text), (right | unchanged,), alternatives=alternatives, sentences=VALUE_SENTENCES,
-        fallback=fallback_of(aspect, text), about=(say_numbers(text, arrays),),
+        fallback="relu-at-zero" if is_at_corner(text, arrays) else fallback_of(aspect, text),
+        about=(say_numbers(text, arrays),),
     )  # fmt: skip
 
 
@@ -99,7 +129,9 @@ def _value(text: str, arrays: Arrays) -> np.ndarray:
 def order_cases(rng: np.random.Generator) -> list[Case]:
     """Return the cases for a topological order; more than one order is right, so what is compared is derived."""
     graphs = [_diamond(rng, turned=False), _diamond(rng, turned=True), *(_random_graph(rng, n) for n in (1, 6, 14, 25))]
-    cases = [_order_case("all nodes", "missing-node", ("missing", "foreign"), g) for g in graphs]
+    cases = [_order_case("all nodes", "stale-state", ("earlier", "lost"), g) for g in graphs]
+    cases += [_order_case("all nodes", "missing-node", ("missing",), g) for g in graphs]
+    cases += [_order_case("all nodes", None, ("foreign",), g) for g in graphs]
     cases += [_order_case("each once", "double-count", ("repeated",), g) for g in graphs]
     cases += [_order_case("order", "topo-order", ("early", "unfinished"), g) for g in graphs]
     for g in graphs[-2:]:
@@ -108,9 +140,17 @@ def order_cases(rng: np.random.Generator) -> list[Case]:
     return cases
 
 
-def _order_case(aspect: str, fallback: str, names: tuple[str, ...], graph: Arrays) -> Case:
+def _order_case(aspect: str, fallback: str | None, names: tuple[str, ...], graph: Arrays) -> Case:
     nodes, edges = len(graph["data"]), len(graph["edges"])
-    sizes = {"missing": nodes, "repeated": nodes, "foreign": 1, "early": edges, "unfinished": 1}
+    sizes = {
+        "missing": nodes,
+        "repeated": nodes,
+        "foreign": 1,
+        "early": edges,
+        "unfinished": 1,
+        "earlier": 1,
+        "lost": nodes,
+    }
     right = {n: np.zeros(sizes[n]) for n in names}
     reversed_order = {"order-reversed": (({"early": np.ones(edges)},),)} if "early" in names and edges else {}
     return Case(
@@ -128,19 +168,27 @@ def _flags(graph: Arrays) -> Callable[[Arrays], Arrays]:
         if order is None or order.ndim != 1 or order.dtype.kind not in "iu":
             return {}
         known = order[(order >= 0) & (order < nodes)]
-        counts = np.bincount(known.astype(int), minlength=nodes)
+        counts, again = _counts(order, nodes), _counts(arrays.get("again", order), nodes)
         place = np.full(nodes, -1)
         place[known[::-1]] = np.arange(len(known))[::-1]  # where each comes first
         node, operand = graph["edges"].reshape(-1, 2).T
         return {
             "missing": (counts == 0).astype(float),
             "repeated": (counts > 1).astype(float),
-            "foreign": np.array([float(len(known) < len(order))]),
+            "foreign": np.array([float(((order < 0) & (order != -2) | (order >= nodes)).any())]),
+            "earlier": np.array([float((order == -2).any())]),
+            "lost": ((counts > 0) & (again == 0)).astype(float),
             "early": ((place[operand] > place[node]) & (place[node] >= 0)).astype(float),
             "unfinished": np.array([float(len(order) == 0 or order[-1] != root)]),
         }
 
     return derive
+
+
+def _counts(order: np.ndarray, nodes: int) -> np.ndarray:
+    """Return how often each node is in the list."""
+    known = order.ravel()[(order.ravel() >= 0) & (order.ravel() < nodes)]
+    return np.bincount(known.astype(int), minlength=nodes)
 
 
 def _diamond(rng: np.random.Generator, turned: bool) -> Arrays:
@@ -150,8 +198,8 @@ def _diamond(rng: np.random.Generator, turned: bool) -> Arrays:
 
 
 def _random_graph(rng: np.random.Generator, n: int) -> Arrays:
-    """Up to `n` nodes that read one or two earlier ones, the last one being the root; all lead to it."""
-    edges = [(i, int(j)) for i in range(2, n) for j in rng.integers(max(0, i - 6), i, 2)]
+    """Up to `n` nodes that read one to three earlier ones, the last one being the root; all lead to it."""
+    edges = [(i, int(j)) for i in range(2, n) for j in rng.integers(max(0, i - 6), i, rng.integers(1, 4))]
     edges += [(n - 1, n - 2)] if n > 1 else []
     leads = {n - 1}
     for i, j in sorted(edges, reverse=True):

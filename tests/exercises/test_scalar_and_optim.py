@@ -59,8 +59,9 @@ def test_what_is_no_list_of_nodes_gives_nothing_to_compare():
     case = order_cases(np.random.default_rng(0))[0]
     for order in ({}, {"order": np.zeros((2, 2), int)}, {"order": np.array([0.5])}):
         assert case.derive(order) == {}
-    huge = case.derive({"order": np.array([10**9, -5, 0])})
+    huge = case.derive({"order": np.array([10**9, -5, 0]), "again": np.array([10**9])})
     assert huge["foreign"] == 1
+    assert huge["lost"].sum() == 1
 
 
 @pytest.mark.parametrize("kind", PROCEDURES)
