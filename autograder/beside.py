@@ -38,8 +38,12 @@ def read_beside(folder: Path, most: int, without: Collection[str] = ()) -> Besid
         if kind.st_size > most or len(files) >= MAX_FILES:
             left_out.append(name)
             continue
-        most -= kind.st_size
-        files[name] = path.read_bytes()
+        try:
+            files[name] = path.read_bytes()
+        except OSError:  # it may not be read, or is gone by now
+            left_out.append(name)
+            continue
+        most -= len(files[name])
     return Beside(files, tuple(left_out))
 
 

@@ -64,8 +64,8 @@ def _look_at_the_secret(course: Course, journal: Journal) -> list[str]:
     if before is None:
         return []
     return [
-        f"{secret_file(course.directory())} is not the secret that this lecture was graded with before: what is graded "
-        "from now on is asked other questions. Restore it from a backup, or grade everybody again with --force."
+        f"{secret_file(course.directory())} is not the secret that {journal.path.stem} was graded with before: what is "
+        "graded from now on is asked other questions. Restore it from a backup, or grade everybody again with --force."
     ]
 
 

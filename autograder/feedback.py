@@ -7,11 +7,22 @@ import logging
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from nbgrader.converters import GenerateFeedback
 from nbgrader.utils import capture_log
 
 from autograder.course import Course, first_error, merged
+from autograder.whole import write_whole
+
+
+class _WholePages(GenerateFeedback):
+    """Writes a page whole or not at all: half a page would be taken for one that is up to date."""
+
+    def write_single_notebook(self, output: str, resources: dict[str, Any]) -> None:
+        names = resources["nbgrader"]
+        folder = Path(self._format_dest(names["assignment"], names["student"]))
+        write_whole(folder / (resources["unique_key"] + resources["output_extension"]), output.encode())
 
 
 def due(course: Course, lecture: str, students: Iterable[str]) -> list[str]:
@@ -28,7 +39,7 @@ def write_page(root: Path, lecture: str, student: str) -> str:
     """Write the page of a student; returns why it could not be done, or ""."""
     course = Course(root)
     directory = course.directory(assignment_id=lecture, student_id=glob.escape(student))
-    step = GenerateFeedback(coursedir=directory, config=merged(course.config, {"BaseConverter": {"force": True}}))
+    step = _WholePages(coursedir=directory, config=merged(course.config, {"BaseConverter": {"force": True}}))
     step.log = logging.getLogger("edf_course.grade")
     step.log.propagate = False
     with warnings.catch_warnings():

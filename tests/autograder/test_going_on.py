@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import classroom
+from autograder import classroom, feedback
 from autograder.classroom import News
 from autograder.course import Course, CourseError
 from autograder.grades import SubmissionGrade
@@ -35,8 +35,8 @@ class Generous:
         self.asked: list[str] = []
         self.secrets: set[bytes] = set()
 
-    def run(self, jobs: Iterable[tuple[str, bytes]], terms: Terms) -> Iterator[tuple[str, SubmissionGrade]]:
-        for student, _ in jobs:
+    def run(self, jobs: Iterable[tuple[str, bytes, Any]], terms: Terms) -> Iterator[tuple[str, SubmissionGrade]]:
+        for student, *_ in jobs:
             self.asked.append(student)
             self.secrets.add(terms.secret)
             yield student, a_grade()
@@ -148,7 +148,7 @@ def test_a_lost_secret_is_said_once_and_what_was_graded_stays(course: Course) ->
     grade(course)
     secret_file(course.directory()).unlink()
     (said,) = classroom.prepare(course, MINI)
-    assert f"{secret_file(course.directory())} is not the secret that this lecture was graded with before" in said
+    assert f"{secret_file(course.directory())} is not the secret that {MINI} was graded with before" in said
     assert "Restore it from a backup, or grade everybody again with --force." in said
     assert grade(course) == []
     assert classroom.prepare(course, MINI) == []
@@ -183,7 +183,9 @@ def test_a_timestamp_that_is_no_date_stops_nobody_else(course: Course, content: 
     assert grade(course) == ["ada"]
 
 
-def test_files_beside_are_kept_and_what_is_no_file_is_left_out(course: Course, tmp_path: Path) -> None:
+def test_files_beside_are_kept_and_what_cannot_be_read_is_left_out(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = course.folder("submitted", MINI, "ada")
     (folder / "data.csv").write_text("1,2")
     (folder / f".{MINI}.ipynb.part").write_text("the rest of a write that was killed")
@@ -191,6 +193,15 @@ def test_files_beside_are_kept_and_what_is_no_file_is_left_out(course: Course, t
     (folder / "gone").symlink_to("nowhere")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe")
+    (folder / "secret.txt").write_text("of whom may not read it")
+    read = Path.read_bytes
+
+    def may_not(path: Path) -> bytes:
+        if path.name == "secret.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", may_not)
     grade(course)
     kept = course.folder("autograded", MINI, "ada")
     assert {path.name for path in kept.iterdir()} == {f"{MINI}.ipynb", "data.csv"}
@@ -232,7 +243,26 @@ def test_a_folder_that_is_named_after_nobody_is_left_out_and_said(course: Course
     assert grade(course) == ["ada", "ben"]
 
 
-# Killed while the lecture is built
+# Killed while a page or the lecture is made
+
+
+def test_half_a_feedback_page_is_not_taken_for_one(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(descriptor: int) -> None:
+        raise Killed
+
+    grade(course)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        assert feedback.write_page(course.root, MINI, "ada")
+    assert not course.notebook("feedback", MINI, "ada").exists()
+    assert feedback.due(course, MINI, ["ada"]) == ["ada"]
+    assert feedback.write_page(course.root, MINI, "ada") == ""
+    assert "</html>" in course.notebook("feedback", MINI, "ada").read_text()
+    assert feedback.due(course, MINI, ["ada"]) == []
+
 
 BUILD = """\
 import os, signal, sys

@@ -81,6 +81,18 @@ def same(course: Course, undisturbed: Course) -> None:
             assert Journal(course, MINI).get(student, what) == Journal(undisturbed, MINI).get(student, what)
 
 
+def test_with_another_secret_the_points_are_the_same_and_it_is_said(undisturbed: Course, tmp_path: Path) -> None:
+    course = copy_of(undisturbed, tmp_path / "course")
+    secret = course.root / "workspace" / "course" / "gradebook.secret"
+    before = secret.read_bytes()
+    secret.unlink()
+    outcome = run(course, "never", "--force", *ALONE)
+    assert (outcome.code, anew(outcome)) == (0, set(CLASS))
+    assert f"is not the secret that {MINI} was graded with before" in " ".join(outcome.said.split())
+    assert secret.read_bytes() != before
+    assert rows(course) == rows(undisturbed)
+
+
 SICK_CLASS = {"ada": RIGHT, "ben": ENDLESS, "dora": WRONG, "eva": RIGHT, "fred": WRONG}
 SICK_POINTS = {"ada": (6, 8), "ben": (6, 8), "dora": (1, 8), "eva": (6, 8), "fred": (1, 8)}
 
