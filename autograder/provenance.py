@@ -6,6 +6,7 @@ Reads code objects only; nothing of the student's is run here.
 
 from __future__ import annotations
 
+import ast
 import dis
 import functools
 import types
@@ -15,12 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from autograder.steps import codes, contents, find_imaginary_step, find_step
-from edf_course.edf import graph, losses, mlp, nodes
+from autograder.detours import find_detour, names_by_text
+from autograder.steps import codes, contents, find_difference, find_imaginary_step, find_step
+from autograder.syntax import quote, statement_at, syntax_of
+from edf_course import calculus
+from edf_course.edf import graph, images, losses, mlp, nodes, regularizing, shaping
 from edf_course.exercises.marking import Comparison
+from edf_course.scalar import value
 
-DERIVATIVES = frozenset({"torch", "jax", "autograd", "tensorflow", "sympy", "micrograd", "numdifftools", "autograder"})
-DIFFERENTIATORS = frozenset({"approx_fprime", "approx_derivative"})  # of scipy
+DERIVATIVES = frozenset(
+    {"aesara", "algopy", "autograd", "autograder", "casadi", "ComputationalGraphPrimer", "findiff", "functorch", "jax"}
+    | {"jaxlib", "keras", "micrograd", "mxnet", "numdifftools", "paddle", "pytensor", "sympy", "symengine"}
+    | {"tensorflow", "theano", "tinygrad", "torch", "torchvision"}
+)
+DERIVATIVE_MODULES = ("sklearn.neural_network", "scipy.differentiate")
+DIFFERENCES = frozenset({"approx_derivative", "approx_fprime", "check_grad"})  # of scipy
+OF_CALCULUS = {n for n, f in vars(calculus).items() if isinstance(f, types.FunctionType)}
+DIFFERENTIATORS = DIFFERENCES | OF_CALCULUS | {"derivative", "differentiate"}
 
 # What answers are built from; anything else of the library does some exercise's work.
 MATERIAL = frozenset(
@@ -42,7 +54,9 @@ MATERIAL = frozenset(
 NODES = frozenset(
     n for m in (nodes, losses) for n, v in vars(m).items() if isinstance(v, type) and v.__module__ == m.__name__
 )
-LIBRARY_FILES = frozenset(str(m.__file__) for m in (graph, losses, mlp, nodes))
+LIBRARY_FILES = frozenset(str(m.__file__) for m in (graph, images, losses, mlp, nodes, regularizing, shaping, value))
+# Where the library asks and answers: what is put there stands behind every answer. No derivation is in it.
+MACHINERY = ("autograder", "edf_course.check", "edf_course.exercises", "edf_course.handin")
 OWN = frozenset({"edf_course", "numpy", "scipy", "builtins", "math"})  # whose functions are not the student's
 
 NOISE = 2e-14  # relative; a derivation in float64 stays below, a difference quotient does not
@@ -56,6 +70,13 @@ class Finding:
     evidence: str
 
 
+@dataclass(frozen=True)
+class Several:
+    """What a name may stand for where reading cannot tell which, and what was put into it besides."""
+
+    things: tuple[Any, ...]
+
+
 def inspect_answer(
     thing: Any,
     comparisons: Sequence[Comparison],
@@ -67,26 +88,61 @@ def inspect_answer(
     """Return what speaks against the answer being a derivation of its own, or None.
 
     `numerical`: the exercise asks for finite differences, so these are no finding. `allowed`: names of the library that
-    an answer may use besides CompNode, Parameter and the like.
+    an answer may use besides CompNode, Parameter and the like, packages that know derivatives, "eval", "exec".
     """
-    name = _library_name(thing, allowed)
-    if name:
-        return Finding("delegates", f"it is the library's {name}")
-    for base in thing.__mro__ if isinstance(thing, type) else ():
-        name = _library_name(base, allowed)
-        if name:
-            return Finding("delegates", f"{thing.__name__} is a subclass of the library's {name}")
-        borrowed = _borrowed(base, allowed)
-        if borrowed:
-            return Finding("delegates", f"{thing.__name__} borrows the library's {borrowed}")
+    for one in _each(thing):
+        found = _of_the_library(one, allowed)
+        if found:
+            return Finding("delegates", found)
     if "library" in noticed:
         return Finding("delegates", "the library's own code does the work inside")
     functions = list(_functions(thing))
     for function in functions:
         name = _delegate(function, allowed)
         if name:
-            return Finding("delegates", f"{function.__name__} uses {name}")
+            return Finding(_kind(name, numerical), f"{function.__name__} uses {name}{_line(function, name)}")
+    for function in functions:
+        detour = find_detour(function, lambda found: _library_name(found, allowed), allowed)
+        if detour:
+            return Finding(_kind(detour.name, numerical), f"{function.__name__} {detour.what}: {detour.line}")
     return None if numerical else _numerical(thing, functions, comparisons, noticed)
+
+
+def _kind(name: str, numerical: bool) -> str:
+    return "numerical" if not numerical and name.rpartition(".")[2] in DIFFERENTIATORS else "delegates"
+
+
+def _each(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, Several):
+        for one in thing.things:
+            yield from _each(one)
+    else:
+        yield thing
+
+
+def _of_the_library(thing: Any, allowed: frozenset[str]) -> str | None:
+    """Say how a thing itself is the library's; None where it is the student's."""
+    name = _library_name(thing, allowed)
+    if name:
+        return f"it is the library's {name}"
+    for base in thing.__mro__ if isinstance(thing, type) else ():
+        name = _library_name(base, allowed)
+        if name:
+            return f"{thing.__name__} is a subclass of the library's {name}"
+        borrowed = _borrowed(base, allowed)
+        if borrowed:
+            return f"{thing.__name__} borrows the library's {borrowed}"
+    return None
+
+
+def _line(function: types.FunctionType, name: str) -> str:
+    """The line where a function has the name, as ": y = edf.Sigmoid(x)"; "" where there is no source."""
+    last = name.rpartition(".")[2]
+    for root in syntax_of(function):
+        for node in ast.walk(root):
+            if last in (getattr(node, "attr", None), getattr(node, "id", None), getattr(node, "name", None)):
+                return f": {quote(statement_at(root, node))}"
+    return ""
 
 
 def _numerical(
@@ -96,24 +152,28 @@ def _numerical(
         return Finding("numerical", "backward runs forward again, at other operands")
     imaginary = find_imaginary_step(functions)
     if imaginary:
-        return Finding("numerical", f"an imaginary part is taken, and {imaginary} is in the code")
+        return Finding("numerical", f"a part of a complex number is taken, and {imaginary} is in the code")
     if not _noisy(comparisons):
         return None
+    noisy = "the gradient has the error of a difference quotient"
     step = find_step(functions, _attributes(thing))
     if step:
-        return Finding("numerical", f"the gradient has the error of a difference quotient: the code divides by {step}")
-    return None
+        return Finding("numerical", f"{noisy}: the code divides by {step}")
+    difference = find_difference(functions)
+    return Finding("numerical", f"{noisy}: {difference}") if difference else None
 
 
 def _attributes(thing: Any) -> dict[str, Any]:
     """Return what the attributes of a student's classes stand for."""
-    classes = [c for c in getattr(thing, "__mro__", type(thing).__mro__) if c.__module__.split(".")[0] not in OWN]
-    return {name: value for c in reversed(classes) for name, value in vars(c).items()}
+    classes = [c for one in _each(thing) for c in reversed(getattr(one, "__mro__", type(one).__mro__))]
+    return {name: v for c in classes if c.__module__.split(".")[0] not in OWN for name, v in vars(c).items()}
 
 
 def _library_name(thing: Any, allowed: frozenset[str]) -> str | None:
     """Return the name of a class or function of the library that does an exercise's work, or None for anything else."""
     if not isinstance(thing, (type, types.FunctionType)) or not str(thing.__module__).startswith("edf_course"):
+        return None
+    if thing.__module__.startswith(MACHINERY):
         return None
     name = thing.__name__
     return None if name in MATERIAL | allowed else name
@@ -130,30 +190,41 @@ def _borrowed(base: type, allowed: frozenset[str]) -> str | None:
     return None
 
 
-def _functions(thing: Any, seen: set[int] | None = None) -> Iterator[types.FunctionType]:
+def _functions(thing: Any) -> Iterator[types.FunctionType]:
     """Yield the student's functions behind `thing`: methods, what they close over, helpers that they call by name."""
-    seen = set() if seen is None else seen
-    if id(thing) in seen or str(getattr(thing, "__module__", "")).split(".")[0] in OWN:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, type):
+    seen: set[int] = set()
+    todo = [thing]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen or str(getattr(one, "__module__", "")).split(".")[0] in OWN:
+            continue
+        seen.add(id(one))
+        if isinstance(one, types.FunctionType):
+            yield one
+        todo += reversed(list(_behind(one)))
+
+
+def _behind(thing: Any) -> Iterator[Any]:
+    """Yield what `thing` is made of, or uses."""
+    if isinstance(thing, Several):
+        yield from thing.things
+    elif isinstance(thing, type):
         for base in thing.__mro__:
-            for member in () if base.__module__.split(".")[0] in OWN else vars(base).values():
-                yield from _functions(member, seen)
+            yield from () if base.__module__.split(".")[0] in OWN else vars(base).values()
     elif isinstance(thing, (staticmethod, classmethod, types.MethodType)):
-        yield from _functions(thing.__func__, seen)
+        yield thing.__func__
     elif isinstance(thing, property):
-        yield from _functions(thing.fget, seen)
+        yield from (thing.fget, thing.fset)
     elif isinstance(thing, (functools.partial, functools.partialmethod)):
-        yield from _functions(thing.func, seen)
+        yield thing.func
+        yield from (*thing.args, *thing.keywords.values())
     elif isinstance(thing, types.FunctionType):
-        yield thing
         for cell in thing.__closure__ or ():
-            yield from _functions(contents(cell), seen)
-        for name in _globals(thing.__code__):
-            yield from _functions(thing.__globals__.get(name), seen)
+            yield contents(cell)
+        for name in sorted(_globals(thing.__code__) | names_by_text(thing)):
+            yield thing.__globals__.get(name)
     elif callable(type(thing).__dict__.get("__call__")):
-        yield from _functions(type(thing), seen)
+        yield type(thing)
 
 
 def _globals(code: types.CodeType) -> set[str]:
@@ -179,28 +250,33 @@ def _delegate(function: types.FunctionType, allowed: frozenset[str]) -> str | No
     code = function.__code__
     if code.co_filename in LIBRARY_FILES:
         return "the code of the library's node"
+    has_source = any(True for _ in syntax_of(function))  # then find_detour reads what is used of the library
     for module, imported in _imports(code):
-        if module.split(".")[0] in DERIVATIVES:
+        if _knows_derivatives(module, allowed):
             return module
-        if module.startswith("edf_course") and imported and imported not in MATERIAL | allowed:
+        if not has_source and module.startswith("edf_course") and imported and imported not in MATERIAL | allowed:
             return f"{module}.{imported}"
     strings = {c for inner in codes(code) for c in inner.co_consts if isinstance(c, str)}
     attributes = {name for inner in codes(code) for name in inner.co_names}
-    for name in sorted(DERIVATIVES & strings) + sorted(DIFFERENTIATORS & attributes):
+    for name in sorted((DERIVATIVES - allowed) & strings) + sorted(DIFFERENCES & attributes):
         return name
-    reached = {n: function.__globals__.get(n) for n in _globals(code)}
+    reached = {n: function.__globals__.get(n) for n in _globals(code) | names_by_text(function)}
     reached |= {n: contents(c) for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
-    for name, found in sorted(reached.items()):
+    for name, found in ((name, one) for name, thing in sorted(reached.items()) for one in _each(thing)):
         module = _module(found)
-        if module.split(".")[0] in DERIVATIVES:
+        if _knows_derivatives(module, allowed):
             return name
         if isinstance(found, types.ModuleType) and module.startswith("edf_course"):
             used = sorted(n for n in attributes if _library_name(getattr(found, n, None), allowed))
-            if used:
+            if used and not has_source:
                 return f"{name}.{used[0]}"
         elif _library_name(found, allowed):
             return name
     return None
+
+
+def _knows_derivatives(module: str, allowed: frozenset[str]) -> bool:
+    return module.partition(".")[0] in DERIVATIVES - allowed or module.startswith(DERIVATIVE_MODULES)
 
 
 def _module(found: Any) -> str:

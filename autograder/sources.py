@@ -8,40 +8,53 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
-import linecache
+import re
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.provenance import DERIVATIVES, Finding, inspect_answer
+from autograder.detours import LIBRARY, imported, module_named
+from autograder.provenance import MACHINERY, Finding, Several, inspect_answer
+from autograder.standins import STUDENT, Names, Unreadable, class_of, function_of, named, several, touched, value_of
+from autograder.syntax import text_of
 from edf_course.exercises.marking import Comparison
 
-LIBRARY = "edf_course"
+PUBLIC = frozenset({"edf_course.check", "edf_course.exercises"})  # functions, and a list of what there is
+WORDS = (":=", "autograder", "course.check", "exercises", "handin")  # cells without them need no second look
+DEPTHS = ("body", "orelse", "finalbody")
+MOST_MAGICS = 1_000_000  # characters of a cell times lines in it that look like magics: IPython's time grows with that
+_MAGIC = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]", re.MULTILINE)
 _MAGICS = TransformerManager()
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class SourceReader:
     """Reads the cells of one notebook, and each time only those that it has not read yet."""
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._sources: list[str] = []
-        self._names: dict[str, Any] = {"__name__": "__main__"}
+        self._begin()
 
-    def names(self, sources: Sequence[str]) -> dict[str, Any]:
+    def _begin(self) -> None:
+        self._sources: list[str] = []
+        self._names: Names = {"__name__": STUDENT}
+        self._patches: list[Any] = []  # what is put into the library, or may be put anywhere
+        self._unreadable = ""
+        self._words: set[str] = set()  # of WORDS, those that the cells have until now
+
+    def names(self, sources: Sequence[str]) -> Names:
         """What the cells' names stand for at the end, as far as reading tells: stand-ins that must not be called."""
         if list(sources[: len(self._sources)]) != self._sources:
-            self._texts, self._sources, self._names = [], [], {"__name__": "__main__"}
+            self._begin()
         for number in range(len(self._sources), len(sources)):
-            text, tree = _read(sources[number])
             self._sources.append(sources[number])
-            self._texts.append(text)
-            self._names["__file__"] = _file(number)
-            for statement in _statements(tree.body):
-                _bind(statement, self._names)
+            self._names["__file__"] = f"<submitted cell {number}>"
+            self._words |= {word for word in WORDS if word in sources[number]}
+            try:
+                self._read(_read(sources[number]).body)
+            except (Unreadable, RecursionError) as error:
+                self._unreadable = f"cell {number + 1}: {str(error) or 'it is nested too deeply to be read'}"
         return self._names
 
     def inspect(
@@ -59,178 +72,251 @@ class SourceReader:
         `sources` are the cells that were run before it was handed in. See provenance.inspect_answer for the rest.
         """
         names = self.names(sources)
+        if self._unreadable:
+            return Finding("delegates", self._unreadable)
         if name not in names:
             return Finding("delegates", f"what {name} is cannot be seen in the notebook's cells")
-        try:
-            for number, text in enumerate(self._texts):  # where Python looks for the lines of a function
-                linecache.cache[_file(number)] = (len(text), None, text.splitlines(keepends=True), _file(number))
-            return inspect_answer(names[name], comparisons, noticed, numerical=numerical, allowed=allowed)
-        finally:
-            for number in range(len(self._texts)):
-                linecache.cache.pop(_file(number), None)
+        answer = Several((names[name], *self._patches))
+        return inspect_answer(answer, comparisons, noticed, numerical=numerical, allowed=allowed)
+
+    def _read(self, body: Sequence[ast.stmt], certain: bool = True) -> None:
+        """Bind the names of these statements; where it is not certain that they are run, beside what there was."""
+        for statement in body:
+            self._bind(statement, certain)
+            for part in DEPTHS:
+                if not isinstance(statement, (*_FUNCTION, ast.ClassDef)):
+                    self._read(getattr(statement, part, []), certain and isinstance(statement, ast.With))
+            for inner in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+                self._read(inner.body, False)
+
+    def _set(self, name: str, value: Any, certain: bool = True) -> None:
+        self._names[name] = value if certain else several(self._names.get(name), value)
+
+    def _bind(self, statement: ast.stmt, certain: bool) -> None:
+        match statement:
+            case ast.Import():
+                for alias in statement.names:
+                    whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                    self._set(alias.asname or whole, self._names.get(f"module {whole}") or module_named(whole), certain)
+            case ast.ImportFrom():
+                self._import_from(statement, certain)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._set(statement.name, function_of(statement, statement.name, self._names), certain)
+                self._read_inside(statement)
+            case ast.ClassDef():
+                self._set(statement.name, class_of(statement, self._names), certain)
+                self._read_inside(statement)
+            case ast.Assign() | ast.AnnAssign() if statement.value is not None:
+                for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                    self._assign(target, statement.value, certain)
+            case ast.AugAssign():
+                self._assign(statement.target, statement.value, False)
+            case ast.For() | ast.AsyncFor():
+                self._assign(statement.target, statement.iter, False)
+            case ast.With() | ast.AsyncWith():
+                for item in statement.items:
+                    if item.optional_vars is not None:
+                        self._assign(item.optional_vars, item.context_expr, certain)
+            case ast.Expr(ast.Call() as call):
+                self._call(call, statement)
+            case ast.Match():
+                for pattern in (p for c in statement.cases for p in ast.walk(c.pattern)):
+                    for name in filter(None, (getattr(pattern, "name", None), getattr(pattern, "rest", None))):
+                        self._set(name, value_of(statement.subject, name, self._names), False)
+        expressions = ast.iter_child_nodes(statement) if ":=" in self._words else ()
+        for expression in (e for e in expressions if isinstance(e, ast.expr)):
+            for walrus in (n for n in ast.walk(expression) if isinstance(n, ast.NamedExpr)):
+                part = function_of(ast.copy_location(ast.Expr(expression), expression), "a walrus", self._names)
+                self._set(walrus.target.id, several(value_of(walrus.value, "a walrus", self._names), part), False)
+
+    def _import_from(self, statement: ast.ImportFrom, certain: bool) -> None:
+        module = statement.module or ""
+        own = self._names.get(f"module {module}")
+        for alias in statement.names:
+            if alias.name != "*":
+                found = getattr(own, alias.name, None) if own else imported(module, alias.name)
+                self._set(alias.asname or alias.name, found, certain)
+            elif own or module.partition(".")[0] == LIBRARY:
+                whole = own or module_named(module)
+                public = getattr(whole, "__all__", [n for n in vars(whole) if not n.startswith("_")])
+                for name in public:
+                    self._set(name, getattr(whole, name, None), certain)
+
+    def _assign(self, target: ast.expr, value: ast.expr, certain: bool) -> None:
+        if isinstance(target, ast.Name):
+            self._set(target.id, value_of(value, target.id, self._names), certain)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+            for i, part in enumerate(target.elts):
+                self._assign(part, parts[i] if len(parts) == len(target.elts) else value, certain)
+        elif isinstance(target, ast.Starred):
+            self._assign(target.value, value, certain)
+        elif isinstance(target, (ast.Attribute, ast.Subscript)):
+            self._store(target, value)
+
+    def _store(self, target: ast.Attribute | ast.Subscript, value: ast.expr) -> None:
+        """Something is put into something: a class of theirs, a global by its text, the library."""
+        root = _root(target)
+        part = value_of(value, root.id if isinstance(root, ast.Name) else "it", self._names)
+        if isinstance(target, ast.Subscript) and _is_namespace(target.value):
+            name = text_of(target.slice, self._names)
+            if name is None:
+                self._patches.append(part)
+            else:
+                self._set(name, part)
+        elif isinstance(target, ast.Attribute) and _is_main(target.value, self._names):
+            self._set(target.attr, part)
+        elif self._is_library_s(target):
+            self._patches.append(part)
+        elif isinstance(root, ast.Name) and self._is_theirs(root.id):
+            self._names[root.id] = touched(self._names[root.id], part)
+
+    def _is_theirs(self, name: str) -> bool:
+        found = self._names.get(name)
+        return isinstance(found, (types.FunctionType, Several)) or getattr(found, "__module__", "") == STUDENT
+
+    def _is_library_s(self, target: ast.expr) -> bool:
+        """Whether a class of the library, or a place from which the judge is answered, is on the way to `target`."""
+        while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
+            target = target.func if isinstance(target, ast.Call) else target.value
+            found = named(target, self._names)
+            if isinstance(found, types.ModuleType) and found.__name__.startswith(MACHINERY):
+                return True
+            of_a_function = isinstance(found, types.FunctionType) and found.__module__ != STUDENT
+            if (isinstance(found, type) or of_a_function) and found.__module__.startswith(LIBRARY):
+                return True
+        return False
+
+    def _call(self, call: ast.Call, statement: ast.Expr) -> None:
+        """A call that may change what a name stands for: setattr, a method, exec, a magic."""
+        function = call.func
+        called = function.id if isinstance(function, ast.Name) else ""
+        if called in ("setattr", "delattr") and len(call.args) > 2:
+            key = text_of(call.args[1], self._names) or "it"
+            self._store(ast.Attribute(call.args[0], key, ast.Store()), call.args[2])
+        elif called == "exec" and call.args:
+            self._run_text(text_of(call.args[0], self._names), statement)
+        elif isinstance(function, ast.Attribute) and _is_ipython(function.value):
+            self._ipython(function.attr, call, statement)
+        elif isinstance(function, ast.Attribute) and _is_namespace(function.value):  # globals().update(…)
+            self._update(call)
+        elif self._mentions_machinery(statement) or "mock.patch" in ast.unparse(function):
+            self._patches.append(function_of(statement, "a call", self._names))
+        elif isinstance(function, ast.Attribute):
+            root = _root(function)
+            if isinstance(root, ast.Name) and self._is_theirs(root.id):
+                part = function_of(statement, root.id, self._names)
+                self._names[root.id] = touched(self._names[root.id], part)
+
+    def _mentions_machinery(self, statement: ast.AST) -> bool:
+        for node in ast.walk(statement) if self._words - {":="} else ():
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = {f"{getattr(node, 'module', '')}.{alias.name}".removeprefix(".") for alias in node.names}
+                if any(name.startswith(MACHINERY) and name not in PUBLIC for name in names):
+                    return True
+            found = named(node, self._names) if isinstance(node, (ast.Name, ast.Attribute)) else None
+            if isinstance(found, types.ModuleType) and found.__name__.startswith(MACHINERY):
+                return True
+        return False
+
+    def _update(self, call: ast.Call) -> None:
+        for argument in call.args:
+            self._patches.append(value_of(argument, "globals", self._names))
+        for keyword in call.keywords:
+            self._set(keyword.arg or "", value_of(keyword.value, "globals", self._names))
+
+    def _ipython(self, method: str, call: ast.Call, statement: ast.Expr) -> None:
+        texts = [text_of(argument, self._names) for argument in call.args]
+        if method in ("run_cell_magic", "run_line_magic") and texts and texts[-1] is not None:
+            if texts[0] == "writefile" and len(texts) == 3:  # a module of their own
+                reader = SourceReader()
+                module = types.ModuleType(str(texts[1]).removesuffix(".py"))
+                made = reader.names([texts[-1]])
+                vars(module).update((n, v) for n, v in made.items() if not n.startswith("__"))
+                self._names[f"module {module.__name__}"] = module
+            else:
+                self._read(_read(texts[-1]).body, False)
+        elif method in ("run_cell", "ex", "ev", "run_code", "run_cell_async"):
+            self._run_text(texts[0] if texts else None, statement)
+        elif method == "push":
+            self._patches.append(function_of(statement, "a call", self._names))
+
+    def _run_text(self, text: str | None, statement: ast.Expr) -> None:
+        if text is None:  # whatever it may be, it is looked at with every answer
+            self._patches.append(function_of(statement, "a call", self._names))
+        else:
+            self._read(_read(text).body, False)
+
+    def _read_inside(self, statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        """What a function does to the names outside, should it be called."""
+        for function in (n for n in ast.walk(statement) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
+            whole = functools.cache(lambda: function_of(statement, statement.name, self._names))
+            if _puts_something_somewhere(function) and self._mentions_machinery(function):
+                self._patches.append(whole())
+            for inner in ast.walk(function):
+                if isinstance(inner, ast.Global):
+                    for name in inner.names:
+                        self._set(name, whole(), False)
+                elif isinstance(inner, (ast.Attribute, ast.Subscript)) and isinstance(inner.ctx, ast.Store):
+                    self._store_inside(inner, statement.name, whole)
+
+    def _store_inside(self, target: ast.Attribute | ast.Subscript, name: str, whole: Callable[[], Any]) -> None:
+        """A function puts something into the library, or into another class of theirs."""
+        root = _root(target)
+        if self._is_library_s(target):
+            self._patches.append(whole())
+        elif isinstance(root, ast.Name) and root.id not in ("self", name) and self._is_theirs(root.id):
+            found = self._names[root.id]
+            self._names[root.id] = touched(found, whole()) if isinstance(found, type) else found
 
 
-def _file(number: int) -> str:
-    return f"<submitted cell {number}>"
+def _puts_something_somewhere(function: ast.AST) -> bool:
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
+            root = _root(node)
+            if not (isinstance(root, ast.Name) and root.id == "self"):
+                return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("setattr", "setitem", "update"):
+            return True
+    return False
+
+
+def _root(target: ast.expr) -> ast.expr:
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        target = target.value
+    return target
+
+
+def _is_namespace(node: ast.expr) -> bool:
+    """globals(), locals(), vars(), get_ipython().user_ns."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("user_ns", "user_global_ns")
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("globals", "locals", "vars")
+    )
+
+
+def _is_main(node: ast.expr, names: Names) -> bool:
+    """The module that the notebook is: by import, or sys.modules["__main__"]."""
+    if isinstance(node, ast.Subscript):
+        return text_of(node.slice, names) in (STUDENT, "builtins") and "modules" in ast.unparse(node.value)
+    found = named(node, names)
+    return isinstance(found, types.ModuleType) and found.__name__ in (STUDENT, "builtins")
+
+
+def _is_ipython(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get_ipython"
 
 
 @functools.lru_cache(maxsize=512)
-def _read(source: str) -> tuple[str, ast.Module]:
-    """The cell without magics, and its syntax; empty where it is no Python, which then did not run either."""
-    try:
-        text = _MAGICS.transform_cell(source)
-        return text, ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "", ast.Module([], [])
+def _read(source: str) -> ast.Module:
+    """The cell's syntax without magics; empty where it is no Python, which then did not run either.
 
-
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """All statements that bind names at the top, also inside if, for, with and try."""
-    for statement in body:
-        yield statement
-        for part in ("body", "orelse", "finalbody"):
-            if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield from _statements(getattr(statement, part, []))
-        for handler in getattr(statement, "handlers", []):
-            yield from _statements(handler.body)
-
-
-def _bind(statement: ast.stmt, names: dict[str, Any]) -> None:
-    if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            whole = alias.name if alias.asname else alias.name.partition(".")[0]
-            names[alias.asname or whole] = _module(whole)
-    elif isinstance(statement, ast.ImportFrom):
-        _bind_from(statement, names)
-    elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        names[statement.name] = _function(statement, statement.name, names)
-    elif isinstance(statement, ast.ClassDef):
-        names[statement.name] = _class(statement, names)
-    elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
-            _assign(target, statement.value, names)
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        call = statement.value
-        if isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
-            _patch(call.args[0], _function(statement, "setattr", names), names)
-
-
-def _bind_from(statement: ast.ImportFrom, names: dict[str, Any]) -> None:
-    module = _module(statement.module or "")
-    for alias in statement.names:
-        if alias.name == "*":
-            if module.__name__.startswith(LIBRARY):
-                public = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
-                names.update({n: getattr(module, n) for n in public if hasattr(module, n)})
-            continue
-        found = getattr(module, alias.name, None)
-        if found is None and module.__name__.startswith(LIBRARY):
-            found = _module(f"{module.__name__}.{alias.name}")
-        names[alias.asname or alias.name] = _module(module.__name__) if found is None else found
-
-
-def _module(name: str) -> types.ModuleType:
-    """The library's module of that name; for any other package an empty one with its name."""
-    if name.partition(".")[0] == LIBRARY:
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            return types.ModuleType(name)
-    return types.ModuleType(name)
-
-
-def _assign(target: ast.expr, value: ast.expr, names: dict[str, Any]) -> None:
-    if isinstance(target, ast.Name):
-        names[target.id] = _value(value, target.id, names)
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-        for i, part in enumerate(target.elts):
-            _assign(part, parts[i] if len(parts) == len(target.elts) else value, names)
-    elif isinstance(target, ast.Attribute):
-        root: ast.expr = target.value
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        _patch(root, _value(value, target.attr, names), names)
-
-
-def _patch(owner: ast.expr, value: Any, names: dict[str, Any]) -> None:
-    """Sigmoid.forward = …, or setattr: one more part of a class of theirs."""
-    found = names.get(owner.id) if isinstance(owner, ast.Name) else None
-    if isinstance(found, type) and found.__module__ == "__main__":
-        setattr(found, f"part{len(vars(found))}", value)
-
-
-def _value(value: ast.expr, name: str, names: dict[str, Any]) -> Any:
-    """What an expression stands for: what it names, its number, or a function that would work it out."""
-    found = _number(value) or _named(value, names)
-    return _function(ast.Expr(value), name, names) if found is None else found
-
-
-def _number(value: ast.expr) -> float | complex | None:
-    if isinstance(value, ast.Constant) and isinstance(value.value, (int, float, complex)):
-        return value.value
-    return None
-
-
-def _named(value: ast.expr, names: dict[str, Any]) -> Any:
-    if isinstance(value, ast.Name):
-        return names.get(value.id)
-    if isinstance(value, ast.Attribute):
-        owner = _named(value.value, names)
-        if isinstance(owner, types.ModuleType):
-            if owner.__name__.partition(".")[0] in DERIVATIVES:
-                return owner
-            return getattr(owner, value.attr, None)
-    return None
-
-
-def _class(statement: ast.ClassDef, names: dict[str, Any]) -> type:
-    """A class with the same bases, as far as they are classes, and functions under names that mean nothing.
-
-    So no method of a student is ever found by the name under which Python would call it.
+    Raises: Unreadable for more magics than anybody writes.
     """
-    bases: list[type] = []
-    parts = []
-    for base in statement.bases:
-        found = _named(base, names)
-        if isinstance(found, type) and found not in bases:
-            bases.append(found)
-        else:
-            parts.append(_function(ast.Expr(base), statement.name, names))
-    for item in statement.body:
-        if isinstance(item, ast.FunctionDef):
-            parts.append(_function(item, item.name, names))
-        else:
-            parts.append(_function(item, statement.name, names))
-    parts += [_function(ast.Expr(d), statement.name, names) for d in statement.decorator_list]
-    made: dict[str, Any] = {f"part{i}": part for i, part in enumerate(parts)} | {"__module__": "__main__"}
-    made |= {name: number for item in statement.body for name, number in _numbers(item)}
+    if len(_MAGIC.findall(source)) * len(source) > MOST_MAGICS:
+        raise Unreadable("it has too many magics to be read")
     try:
-        return type(statement.name, tuple(bases), made)
-    except TypeError:  # bases that do not go together
-        return type(statement.name, (), made)
-
-
-def _numbers(statement: ast.stmt) -> Iterator[tuple[str, float | complex]]:
-    """The attributes of a class that are plain numbers, such as a step."""
-    for target in statement.targets if isinstance(statement, ast.Assign) else ():
-        number = _number(statement.value)  # type: ignore[attr-defined]
-        if isinstance(target, ast.Name) and number is not None and not target.id.startswith("__"):
-            yield target.id, number
-
-
-def _function(statement: ast.stmt, name: str, names: dict[str, Any]) -> types.FunctionType:
-    """A function with the code of a statement: of a `def` its own, of others the code that they are."""
-    file = str(names["__file__"])
-    try:
-        code = compile(ast.fix_missing_locations(ast.Module([statement], [])), file, "exec")
+        return ast.parse(_MAGICS.transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        code = compile("", file, "exec")
-    defaults: tuple[Any, ...] = ()
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and not statement.decorator_list:
-        inner = next((c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name), None)
-        if inner is not None:
-            code, defaults = inner, tuple(_number(d) for d in statement.args.defaults)
-    cells = tuple(types.CellType() for _ in code.co_freevars)
-    return types.FunctionType(code, names, name, defaults, cells)
+        return ast.Module([], [])

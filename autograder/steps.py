@@ -3,18 +3,20 @@
 A difference quotient divides by a small number. So the source is searched for a division by something that is known
 to be small without running the code: a constant, or a name, default or attribute that stands for one. An epsilon that
 is only added, as in log(q + 1e-12), is none. Where there is no source, the instructions of the code object tell less,
-but mostly enough.
+but mostly enough. Besides, a function of the student's own that is taken twice and subtracted is a difference.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
-import linecache
+import math
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
+
+from autograder.syntax import quote, statement_at, syntax_of
 
 LARGEST_STEP = 5e-2
 ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -24,10 +26,20 @@ ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: lambda a, b: a / b,
     ast.Pow: lambda a, b: a**b,
 }
-SAME_SIZE = frozenset(
-    {"float", "float64", "float32", "array", "asarray", "abs"}
-)  # calls that leave a number what it is
-ROOTS = {"sqrt": 0.5, "cbrt": 1 / 3}
+FUNCTIONS: dict[str, Callable[..., float]] = {  # of a number or its text
+    **dict.fromkeys(("float", "float64", "float32", "array", "asarray", "abs", "fabs"), float),
+    "sqrt": lambda a: abs(float(a)) ** 0.5,
+    "cbrt": lambda a: abs(float(a)) ** (1 / 3),
+    "exp": lambda a: math.exp(float(a)),
+    "pow": lambda a, b: float(a) ** float(b),
+    "power": lambda a, b: float(a) ** float(b),
+    "ldexp": lambda a, b: math.ldexp(float(a), int(b)),
+    "full": lambda shape, a: float(a),
+    "full_like": lambda shape, a: float(a),
+}
+ONES = frozenset({"ones", "ones_like", "eye", "identity", "sign"})  # of that size, or none
+OF_SAMPLES = frozenset({"gradient", "diff", "polyfit", "derivative", "derivatives", "savgol_filter", "CubicSpline"})
+PACKAGES = ("builtins", "math", "numpy", "scipy")
 
 
 def find_step(functions: Iterable[types.FunctionType], attributes: Mapping[str, Any]) -> str | None:
@@ -36,12 +48,13 @@ def find_step(functions: Iterable[types.FunctionType], attributes: Mapping[str, 
     attributes: what `self.h` may stand for. An imaginary step counts too, where an imaginary part is taken.
     """
     for function in functions:
-        for node in _sources(function):
+        written = list(syntax_of(function))
+        for node in written:
             numbers = _Numbers(node, function, attributes)
             found = next((d for d in _divisors(node) if numbers.are_small(d)), None)
             if found is not None:
-                return ast.unparse(found)
-        if not linecache.getlines(function.__code__.co_filename):
+                return f"{ast.unparse(found)}, in {function.__name__}"
+        if not written:
             known = _Numbers(ast.Module([], []), function, attributes)
             number = next((n for code in codes(function.__code__) if (n := _divisor_in(code, known))), None)
             if number is not None:
@@ -50,13 +63,114 @@ def find_step(functions: Iterable[types.FunctionType], attributes: Mapping[str, 
 
 
 def find_imaginary_step(functions: Iterable[types.FunctionType]) -> str | None:
-    """Return the imaginary constant in a function that takes an imaginary part; no node needs complex numbers."""
+    """Return the complex number in a function that takes a part of one; no node needs complex numbers."""
     for function in functions:
         for code in codes(function.__code__):
-            imaginary = next((c for c in code.co_consts if isinstance(c, complex)), None)
-            if imaginary is not None and {"imag", "imaginary"} & set(code.co_names):
-                return repr(imaginary)
+            names = {n.rstrip("0123456789") for n in (*code.co_names, *code.co_varnames)}
+            imaginary = next((repr(c) for c in code.co_consts if isinstance(c, complex)), None)
+            made = imaginary or next(iter(sorted({"complex", "cdouble", "csingle"} & names)), None)
+            if "imag" in names and not any("fft" in name for name in names):
+                return made or "imag"
+            if made is not None and {"imag", "real", "angle", "conj", "conjugate"} & names:
+                return made
     return None
+
+
+def find_difference(functions: Iterable[types.FunctionType]) -> str | None:
+    """Return the line that takes a function of the student's own at several places near each other, or fits samples.
+
+    Honest code does so too: it says something only together with the error that differences have.
+    """
+    for function in functions:
+        for root in syntax_of(function):
+            taken = _Taken(root, function.__globals__)
+            found = next((n for n in ast.walk(root) if taken.is_difference(n)), None) or taken.around() or _nudge(root)
+            if found is not None:
+                return quote(statement_at(root, found))
+    return None
+
+
+def _nudge(root: ast.AST) -> ast.AST | None:
+    """Where an operand is given another value, in a function that runs forward."""
+    nodes = list(ast.walk(root))
+    if not any(isinstance(n, ast.Call) and _name(n.func) == "forward" for n in nodes):
+        return None
+    values = (n for n in nodes if isinstance(n, ast.Attribute) and n.attr == "value" and isinstance(n.ctx, ast.Store))
+    return next((n for n in values if ast.unparse(n.value) != "self"), None)
+
+
+class _Taken:
+    """Which function's value an expression is, as far as that is plain to see."""
+
+    def __init__(self, root: ast.AST, outside: Mapping[str, Any]) -> None:
+        self.root, self.outside = root, dict(outside)
+        for n in ast.walk(root):
+            if isinstance(n, ast.ImportFrom):
+                self.outside |= {a.asname or a.name: types.ModuleType(f"{n.module}.{a.name}") for a in n.names}
+        self.names: dict[str, set[str]] = {}
+        for n in ast.walk(root):
+            if isinstance(n, ast.Assign) and len(n.targets) == 1:
+                self._assign(n.targets[0], n.value)
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, its_value in zip(target.elts, value.elts, strict=True):
+                self._assign(one, its_value)
+        elif isinstance(target, ast.Name):
+            self.names.setdefault(target.id, set()).update(self.functions(value))
+
+    def functions(self, node: ast.expr) -> set[str]:
+        """The functions of the student's own whose value this is, or is a part of."""
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id, set())
+        if isinstance(node, ast.Attribute) and node.attr == "value":
+            return self.functions(node.value)
+        if isinstance(node, ast.Subscript):
+            return self.functions(node.value)
+        if isinstance(node, ast.Call):
+            if not node.args:
+                return self.functions(node.func.value) if isinstance(node.func, ast.Attribute) else set()  # y.copy()
+            return set() if self._is_of_a_package(node.func) else {ast.unparse(node.func)}
+        return set()
+
+    def _is_of_a_package(self, function: ast.expr) -> bool:
+        root = function
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        name = root.id if isinstance(root, ast.Name) else ""
+        found = self.outside.get(name)
+        if found is None:
+            return hasattr(builtins, name) or name in ("np", "numpy", "scipy", "math")
+        module = found.__name__ if isinstance(found, types.ModuleType) else getattr(found, "__module__", None)
+        return str(module or type(found).__module__).startswith(PACKAGES)
+
+    def is_difference(self, node: ast.AST) -> bool:
+        """Whether this subtracts two values of one function, or takes differences of samples."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            return self._same(node.left, node.right)
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+            return self._same(node.target, node.value)
+        if isinstance(node, ast.Call) and _name(node.func) == "subtract" and len(node.args) > 1:
+            return self._same(node.args[0], node.args[1])
+        return isinstance(node, ast.Call) and _name(node.func) in OF_SAMPLES and self._is_of_a_package(node.func)
+
+    def around(self) -> ast.AST | None:
+        """Where a function of the student's own is taken at x + a, and at x + b too, or in a loop."""
+        first: dict[str, str] = {}
+        loops = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.For)
+        inside = {id(n) for loop in ast.walk(self.root) if isinstance(loop, loops) for n in ast.walk(loop)}
+        for n in ast.walk(self.root):
+            at = n.args[0] if isinstance(n, ast.Call) and len(n.args) == 1 else None
+            if not (isinstance(at, ast.BinOp) and isinstance(at.op, (ast.Add, ast.Sub)) and isinstance(n, ast.Call)):
+                continue
+            if isinstance(n.func, ast.Name) and not self._is_of_a_package(n.func):
+                place = ast.dump(at)
+                if id(n) in inside or first.setdefault(n.func.id, place) != place:
+                    return n
+        return None
+
+    def _same(self, left: ast.expr, right: ast.expr) -> bool:
+        return bool(self.functions(left) & self.functions(right)) and ast.dump(left) != ast.dump(right)
 
 
 def codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -65,28 +179,6 @@ def codes(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from codes(constant)
-
-
-def _sources(function: types.FunctionType) -> Iterator[ast.AST]:
-    """Yield the syntax of the function, and of what else begins in the same line; nothing where there is no source."""
-    code = function.__code__
-    for node in ast.walk(_file(code.co_filename)):
-        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            if first == code.co_firstlineno:
-                yield node
-
-
-@lru_cache(maxsize=16)
-def _parse(source: str) -> ast.AST:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-
-
-def _file(name: str) -> ast.AST:
-    return _parse("".join(linecache.getlines(name)))
 
 
 def _divisors(node: ast.AST) -> Iterator[ast.expr]:
@@ -143,18 +235,28 @@ class _Numbers:
         if isinstance(node, ast.Name):
             return _number(self.names.get(node.id))
         if isinstance(node, ast.Attribute):
-            return (
-                2.2e-16 if node.attr == "eps" and "finfo" in ast.dump(node) else _number(self.attributes.get(node.attr))
-            )
+            of_the_machine = node.attr in ("eps", "epsilon", "resolution") and "inf" in ast.dump(node.value)
+            return 2.2e-16 if of_the_machine else _number(self.attributes.get(node.attr))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
             value = self.of(node.operand)
             return -value if value is not None and isinstance(node.op, ast.USub) else value
         if isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
             return _arithmetic(type(node.op), self.of(node.left), self.of(node.right))
-        if isinstance(node, ast.Call) and len(node.args) >= 1 and _name(node.func) in SAME_SIZE | set(ROOTS):
-            value = self.of(node.args[0])
-            return None if value is None else abs(value) ** ROOTS.get(_name(node.func), 1.0)
+        if isinstance(node, ast.Call):
+            return self._of_call(node)
         return None
+
+    def _of_call(self, node: ast.Call) -> float | None:
+        name = _name(node.func)
+        if name in ONES:
+            return 1.0
+        if name not in FUNCTIONS:
+            return None
+        texts = [a.value if isinstance(a, ast.Constant) and isinstance(a.value, str) else self.of(a) for a in node.args]
+        try:
+            return _number(FUNCTIONS[name](*texts))
+        except (ArithmeticError, TypeError, ValueError):
+            return None
 
 
 OPERATORS: dict[str, type[ast.operator]] = {"+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "**": ast.Pow}

@@ -28,6 +28,7 @@ from tests.attacks.catalogue import (
 )  # fmt: skip
 from tests.attacks.conftest import Grader
 from tests.attacks.lecture import FULL, LECTURE, SECRET, SIGMOID, cells, code, notebook, submission, without_an_answer
+from tests.attacks.roundabout import BY_DIFFERENCES, TO_THE_LIBRARY
 
 
 def points(result: SubmissionGrade) -> tuple[float, ...]:
@@ -86,6 +87,47 @@ def test_differences_are_recognised_and_flagged(graded: Grader, source: str) -> 
     verdict = result.exercises[0].verdict
     assert verdict is not None
     assert verdict.misconception == "numerical"
+
+
+HANDED_IN = (  # of the ways that are read in tests/autograder/test_sources.py
+    "getattr", "globals", "import_module", "sys.modules", "vars", "attrgetter2", "eval3", "exec2", "type of object",
+    "subclasses", "gc", "FunctionType", "pickle", "patch CompNode", "patch addgrad", "patch answering", "patch in fn",
+    "patch handin", "mock", "wrap graph", "metaclass", "walrus2", "run_cell2", "push", "exec top3", "decoy in if",
+    "writefile", "Out", "descriptor", "setstate", "check globals",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("way", HANDED_IN)
+def test_a_roundabout_way_to_the_library_is_flagged(graded: Grader, way: str) -> None:
+    source = TO_THE_LIBRARY[way]
+    *before, answer = source if isinstance(source, list) else [source]
+    result = graded(submission(sigmoid=answer, first="\n".join(before)))
+    assert points(result)[0] == 0
+    verdict = result.exercises[0].verdict
+    assert verdict is not None
+    assert verdict.misconception == "delegates"
+    assert verdict.flagged
+
+
+@pytest.mark.parametrize("way", ["config", "stack", "five point", "polyfit", "cauchy", "dtype D", "self forward data"])
+def test_roundabout_differences_are_flagged(graded: Grader, way: str) -> None:
+    result = graded(submission(sigmoid=BY_DIFFERENCES[way]))
+    assert points(result) == (0, *FULL[1:])
+    verdict = result.exercises[0].verdict
+    assert verdict is not None
+    assert verdict.misconception == "numerical"
+
+
+def test_own_numbers_through_a_patched_judge_s_end_are_judged_as_what_they_are(graded: Grader) -> None:
+    """Whoever answers the probes by a derivation of his own, from wherever, has derived it."""
+    patch = (
+        "from edf_course.exercises import answering\nold = answering.answer\n"
+        "def answer(kind, thing, probe, *more):\n"
+        "    return old(kind, Mine if thing is Sigmoid else thing, probe, *more)\nimport autograder.worker\n"
+        "autograder.worker.answer = answer\n" + SIGMOID.replace("Sigmoid", "Mine")
+    )
+    empty = "class Sigmoid(CompNode):\n    pass"
+    assert points(graded(submission(sigmoid=empty, first=patch))) == FULL
 
 
 def test_torch_is_not_there(graded: Grader) -> None:

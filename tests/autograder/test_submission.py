@@ -170,8 +170,11 @@ def test_too_large_a_file_is_said_without_reading_it_as_json() -> None:
         (SIGMOID + "\nassert Sigmoid is not edf.Sigmoid", None),
         ("Sigmoid = edf.Sigmoid", "it is the library's Sigmoid"),
         ("Other = edf.Sigmoid\nSigmoid = Other", "it is the library's Sigmoid"),
-        ("import torch\n" + SIGMOID.replace("self.grad *", "torch.no_grad() and self.grad *"), "backward uses torch"),
-        ("import torch.autograd as a\nclass Sigmoid(a.Function):\n    pass", "Sigmoid uses a"),
+        (
+            "import torch\n" + SIGMOID.replace("self.grad *", "torch.no_grad() and self.grad *"),
+            "backward uses torch: self.x.addgrad(torch.no_grad() and self.grad * self.value * (1 - self.value))",
+        ),
+        ("import torch.autograd as a\nclass Sigmoid(a.Function):\n    pass", "Sigmoid uses a: a.Function"),
         ("x = 1", "what Sigmoid is cannot be seen in the notebook's cells"),
     ],
 )
