@@ -307,3 +307,26 @@ def test_killed_while_it_is_built_a_lecture_is_built_anew(
     assert cells_of(mini_course) < ALL_CELLS
     classroom.prepare(mini_course, MINI)
     assert cells_of(mini_course) == ALL_CELLS
+
+
+def test_killed_when_a_changed_lecture_was_just_built_the_old_one_is_built_again(
+    mini_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom.prepare(mini_course, MINI)
+    script, release = mini_course.solutions / f"{MINI}.py", mini_course.notebook("release", MINI)
+    before, text = release.read_bytes(), script.read_text()
+    build = classroom.build_release
+
+    def build_and_die(*arguments: Any) -> None:
+        build(*arguments)
+        raise KeyboardInterrupt
+
+    script.write_text(text.replace("The end.", "The very end."))
+    with monkeypatch.context() as patch:
+        patch.setattr(classroom, "build_release", build_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            classroom.prepare(mini_course, MINI)
+    assert release.read_bytes() != before
+    script.write_text(text)
+    classroom.prepare(mini_course, MINI)
+    assert release.read_bytes() == before

@@ -252,7 +252,7 @@ def impatient(course: Course) -> None:
 
 
 @pytest.mark.parametrize("what", ["write", "clear", "standings", "knows", "scored"])
-def test_a_lock_that_stays_is_said(course: Course, what: str, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+def test_a_lock_that_stays_is_said(course: Course, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     impatient(course)
     monkeypatch.setattr(database, "PATIENCE", 0.3)
     impatient_course = Course(course.root)
@@ -269,11 +269,10 @@ def test_a_lock_that_stays_is_said(course: Course, what: str, monkeypatch: pytes
             CourseError, match=r"Another program keeps the gradebook locked .*run the same command again"
         ):
             do[what]()
-    assert caplog.records == []  # of nbgrader, which logs a traceback each time
 
 
 def test_who_is_entered_by_somebody_else_meanwhile_is_graded_all_the_same(
-    course: Course, monkeypatch: pytest.MonkeyPatch
+    course: Course, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     others = []
     find = Gradebook.find_student
@@ -294,6 +293,7 @@ def test_who_is_entered_by_somebody_else_meanwhile_is_graded_all_the_same(
     assert points(course) == {"ada": (6, 8)}
     with Gradebook(course.directory().db_url) as gradebook:
         assert gradebook.find_student("ada").first_name == "Ada"
+    assert caplog.records == []  # of nbgrader, which logs a traceback of what is tried again
 
 
 # What is no gradebook
