@@ -43,6 +43,8 @@ def explain(
         found = diagnose(group, known) or (told := _told(group))
     if found is None and not any(c.failure and c.failure.kind in ("time", "unwritten") for c in wrong):
         found = _fallback(wrong) or (_mutation(answers, numerical) if of_value else None)
+    if found is None and "class-state" in noticed and not any(c.failure and c.failure.kind == "time" for c in wrong):
+        found = say("shared-state")
     if found is None:
         return None
     seen = _in_the_light_of(noticed, found)
@@ -171,7 +173,7 @@ def _fallback(wrong: Sequence[Comparison]) -> Diagnosis | None:
         kind = c.case.fallback or ""
         if kind == "grad-not-reset" and c.got is None:
             continue  # an error the second time says itself what it is
-        if kind in {"overflow", *OF_LISTS} and c.got is None:
+        if kind in {"overflow", "returns", *OF_LISTS} and c.got is None:
             continue
         if kind == "overflow" and c.got is not None and np.isfinite(c.got).all():
             return say("narrow-domain", side="numbers are very large or very small")

@@ -126,7 +126,7 @@ _MOMENTUM: dict[str, list[Path]] = {
         _moving(lambda s, v, g, t: g, lambda s, v, g, b: s["lr"] * (g + s["momentum"] * b)),
     ],
     "sums": [_moving(lambda s, v, g, t: v + g)],
-    "no-memory": [_moving(lambda s, v, g, t: g)],
+    "overwrites": [_moving(lambda s, v, g, t: g)],
     "factor-missing": [_moving(_velocity, lambda s, v, g, b: v)],
     "factor-extra": [_moving(lambda s, v, g, t: s["momentum"] * v + s["lr"] * g)],
 }  # fmt: skip
@@ -134,7 +134,7 @@ _MOMENTUM_SENTENCES = {
     "dampened": "The gradient is weighted by 1 - momentum; here it is added whole: v = momentum * v + g.",
     "momentum-misplaced": "momentum belongs to what is kept: v = momentum * v + g, and then p goes by -lr * v.",
     "sums": "All gradients are summed up; each step keeps only its share: v = momentum * v + g.",
-    "no-memory": "Nothing is carried from step to step: v has to be kept for each parameter.",
+    "overwrites": "Nothing is carried from step to step: v has to be kept for each parameter.",
     "factor-missing": "The learning rate is missing.",
     "factor-extra": "The learning rate is in there twice: in v and in the step.",
 }
@@ -157,6 +157,16 @@ def _scaled(
 Keep = Callable[[Arrays, np.ndarray, np.ndarray, int], np.ndarray]
 
 
+def _scaled_by_the_last(keep: Keep) -> Path:
+    """Return the path of steps that divide by the root before the new square is in it."""
+
+    def rule(s: Arrays, p: np.ndarray, g: np.ndarray, state: State, t: int) -> np.ndarray:
+        before, state["s"] = state["s"], keep(s, state["s"], g, t)
+        return p - s["lr"] * g / (np.sqrt(before) + s["eps"])
+
+    return partial(_path, rule)
+
+
 def _faults_of_scaling(keep: Keep, unsquared: Keep) -> dict[str, list[Path]]:
     """Return the faults that AdaGrad and RMSProp have in common."""
     return {
@@ -167,7 +177,8 @@ def _faults_of_scaling(keep: Keep, unsquared: Keep) -> dict[str, list[Path]]:
         ],
         "eps-inside-root": [_scaled(keep, lambda s, kept: np.sqrt(kept + s["eps"]))],
         "no-eps": [_scaled(keep, lambda s, kept: np.sqrt(kept))],
-        "no-memory": [_scaled(lambda s, kept, g, t: g * g), _scaled(lambda s, kept, g, t: (1 - s["alpha"]) * g * g if "alpha" in s else g * g)],
+        "stale-state": [_scaled_by_the_last(keep)],
+        "overwrites": [_scaled(lambda s, kept, g, t: g * g), _scaled(lambda s, kept, g, t: (1 - s["alpha"]) * g * g if "alpha" in s else g * g)],
         "not-squared": [_scaled(unsquared), _scaled(lambda s, kept, g, t: unsquared(s, kept, np.abs(g), t))],
         "factor-missing": [_scaled(keep, rate=lambda s, t: 1.0)],
     }  # fmt: skip
@@ -187,9 +198,10 @@ _SCALING_SENTENCES = {
     "no-root": "The square root is missing: divide by sqrt(s) + eps.",
     "eps-inside-root": "eps stands inside the root, as on the slides; torch adds it to the root: sqrt(s) + eps.",
     "no-eps": "eps is missing: divide by sqrt(s) + eps.",
-    "no-memory": "Nothing is carried from step to step: s has to be kept for each parameter.",
+    "overwrites": "Nothing is carried from step to step: s has to be kept for each parameter.",
     "not-squared": "The gradients are to be squared before they go into s.",
     "factor-missing": "A factor is missing: the learning rate.",
+    "stale-state": "The step divides by what was kept before: update s first, then p.",
 }
 _ADAGRAD_SENTENCES = _SCALING_SENTENCES | {
     "decays": "Old squares fade, or are averaged; AdaGrad keeps the plain sum: s = s + g**2.",
@@ -238,14 +250,19 @@ def _adam_with(
     below: Callable[[Arrays, np.ndarray], np.ndarray] = lambda s, kept: np.sqrt(kept) + s["eps"],
     square: Callable[[np.ndarray], np.ndarray] = np.square,
     rate: Callable[[Arrays], Any] = lambda s: s["lr"],
+    late: bool = False,
 ) -> Path:
+    """Return an Adam with a fault in one of its parts; `late`: the step goes along m as it was before."""
+
     def rule(s: Arrays, p: np.ndarray, g: np.ndarray, state: State, t: int) -> np.ndarray:
         b = betas(s)
         (keep_m, new_m), (keep_s, new_s) = weights(b)
+        before = state["m"]
         state["m"] = keep_m * state["m"] + new_m * g
         state["s"] = keep_s * state["s"] + new_s * square(g)
         t = t_of(t, state["place"])
-        m = state["m"] / (1 - b[0] ** t) if correct[0] else state["m"]
+        m = before if late else state["m"]
+        m = m / (1 - b[0] ** t) if correct[0] else m
         kept = state["s"] / (1 - b[1] ** t) if correct[1] else state["s"]
         return p - rate(s) * m / below(s, kept)
 
@@ -258,17 +275,25 @@ def _eps_before_correction(s: Arrays, p: np.ndarray, g: np.ndarray, state: State
     return p - s["lr"] * np.sqrt(1 - b[1] ** t) / (1 - b[0] ** t) * state["m"] / (np.sqrt(state["s"]) + s["eps"])
 
 
+def _one_for_both(s: Arrays, p: np.ndarray, g: np.ndarray, state: State, t: int) -> np.ndarray:
+    """Step with one variable for m and for s, as self.m = self.v = {} makes it."""
+    b = s["betas"]
+    kept = b[1] * (b[0] * state["s"] + (1 - b[0]) * g) + (1 - b[1]) * g * g
+    state["s"] = kept
+    return p - s["lr"] * kept / (1 - b[0] ** t) / (np.sqrt(kept / (1 - b[1] ** t)) + s["eps"])
+
+
 _ADAM: dict[str, list[Path]] = {
     "sign": [_adam_with(rate=lambda s: -s["lr"])],
     "bias-correction": [
         _adam_with(correct=(False, False)),
         _adam_with(correct=(True, False)),
         _adam_with(correct=(False, True)),
+        _adam_with(t_of=lambda t, place: 1),
     ],
     "t-off-by-one": [
         _adam_with(t_of=lambda t, place: t + 1),
         _adam_with(t_of=lambda t, place: t - 1),
-        _adam_with(t_of=lambda t, place: 1),
         _adam_with(t_of=lambda t, place: (t - 1) * place[1] + place[0] + 1),
         _adam_with(t_of=lambda t, place: (t - 1) * place[1] + place[0]),
     ],
@@ -295,20 +320,29 @@ _ADAM: dict[str, list[Path]] = {
         _adam_with(weights=lambda b: ((b[0], 1 - b[0]), (1.0, 1.0))),
         _adam_with(weights=lambda b: ((b[0], 1 - b[0]), (1.0, 1.0)), correct=(True, False)),
     ],
-    "no-memory": [
+    "overwrites": [
         _adam_with(weights=lambda b: ((0.0, 1 - b[0]), (0.0, 1 - b[1]))),
         _adam_with(weights=lambda b: ((0.0, 1.0), (0.0, 1.0)), correct=(False, False)),
+        _adam_with(weights=lambda b: ((0.0, 1.0), (b[1], 1 - b[1]))),
+        _adam_with(weights=lambda b: ((b[0], 1 - b[0]), (0.0, 1.0))),
+        _adam_with(weights=lambda b: ((0.0, 1 - b[0]), (b[1], 1 - b[1]))),
+        _adam_with(weights=lambda b: ((b[0], 1 - b[0]), (0.0, 1 - b[1]))),
     ],
+    "stale-state": [_adam_with(late=True)],
+    "shared-state": [partial(_path, _one_for_both)],
     "factor-missing": [_adam_with(rate=lambda s: 1.0)],
 }
 _ADAM_SENTENCES = _SCALING_SENTENCES | {
-    "bias-correction": "m and s start at 0 and are too small at first; divide them by 1 - beta1**t and 1 - beta2**t.",
+    "bias-correction": "m and s start at 0 and are too small at first; divide them by 1 - beta1**t and 1 - beta2**t, with t "
+    "the number of the step.",
+    "stale-state": "The step goes along m as it was before: update m and s first, then p.",
+    "shared-state": "m and s are one and the same object: make one for each.",
     "t-off-by-one": "t is off: it counts steps (not parameters), goes up by 1 each step, and is 1 in the first.",
     "beta-swapped": "The betas, or their weights, are swapped: m = beta1 * m + (1 - beta1) * g, s = beta2 * s + (1 - beta2) * g**2.",
     "eps-misplaced": "eps is added before s is corrected; here it is added to the root of the corrected one.",
     "weight-missing": "What is new has a weight too: 1 - beta1 in m, 1 - beta2 in s.",
     "sums": "The squares are summed up; old ones should fade: s = beta2 * s + (1 - beta2) * g**2.",
-    "no-memory": "Nothing is carried from step to step: m and s have to be kept for each parameter.",
+    "overwrites": "Nothing is carried from step to step: m and s have to be kept for each parameter.",
 }
 
 # --- the exercises ----------------------------------------------------------------------------------------------------

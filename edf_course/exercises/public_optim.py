@@ -21,10 +21,12 @@ Path = Callable[[Arrays, np.ndarray, Sequence[np.ndarray], tuple[int, int]], lis
 
 SENTENCES = {
     "sign": "The step goes up the gradient: subtract it.",
-    "shared-state": "With one parameter it is right, with several they disturb each other: keep a state for each parameter of "
-    "each optimizer, not one for all.",
+    "shared-state": "What is kept from step to step is shared: keep it on self, for each parameter of each optimizer, not one "
+    "for all or on the class.",
+    "missing-param-grad": "Only the first parameter moves: go through all of them.",
+    "zero": "Nothing moves: p = p - ... makes a new array and leaves the old one as it is; write p -= ... or p[...] = ....",
     "mutates-grad": "step changes the gradients that it is handed: make new arrays instead of writing into those.",
-    "not-in-place": "step should change the arrays themselves (p -= ..., or p[...] = ...) and return the list of them.",
+    "returns": "step should change the arrays themselves (p -= ..., or p[...] = ...) and return the list of them.",
 }
 ONE, PAIR, SEVERAL = ((3,),), ((2,), (2,)), ((2, 3), (2, 3), (1,), (4,))
 RULES = {"momentum": optim.Momentum, "adagrad": optim.AdaGrad, "rmsprop": optim.RMSProp, "adam": optim.Adam}
@@ -62,15 +64,24 @@ def optimizer_cases(
 
     `path` is the right one, `wrong` those of misconceptions, `sentences` what to say of them.
     """
-    drawer, maker = _Drawer(kind, rng), _Maker(kind, path, wrong, {**SENTENCES, **sentences})
+
+    def only_first(
+        s: Arrays, p: np.ndarray, gradients: Sequence[np.ndarray], place: tuple[int, int]
+    ) -> list[np.ndarray]:
+        return [p] * len(gradients) if place[0] else path(s, p, gradients, place)
+
+    drawer = _Drawer(kind, rng)
+    maker = _Maker(kind, path, {**wrong, "missing-param-grad": [only_first]}, {**SENTENCES, **sentences})
+    first = drawer.probe(ONE, 5)
     return [
-        maker.case("several steps", drawer.probe(ONE, 5)),  # these first: they tell more mistakes apart
+        maker.case("several steps", first),  # several first: they tell more mistakes apart
         maker.case("several steps", drawer.probe(((2, 3),), 7)),
         maker.case("first step", drawer.probe(ONE, 1)),
         maker.case("first step", drawer.probe(((2, 2),), 1)),
         maker.case("several parameters", drawer.probe(PAIR, 3)),
         maker.case("several parameters", drawer.probe(SEVERAL, 3)),
         maker.case("several parameters", drawer.probe(PAIR, 3, "instances")),
+        maker.case("several parameters", first),  # once more: nothing is kept on the class
         maker.in_place(drawer.probe(PAIR, 2)),
     ]
 
@@ -91,7 +102,9 @@ class _Maker:
         said = ", ".join(f"{n} = {np.round(first[n], 3).tolist()}" for n in SETTINGS[self.kind])
         return Case(
             aspect, probe, tuple({**step, **unchanged} for step in right),
-            alternatives={m: tuple(self._steps(path, probe) for path in paths) for m, paths in self.wrong.items()},
+            alternatives={
+                f"{m}:{i}": (self._steps(path, probe),) for m, paths in self.wrong.items() for i, path in enumerate(paths)
+            },
             fallback="shared-state" if aspect == "several parameters" else None, sentences=self.sentences,
             aspects=dict.fromkeys(unchanged, "in place"), again=partial(self.case, aspect),
             about=tuple(f"After step {k + 1} with {said}:" for k in range(len(right))),
@@ -101,7 +114,7 @@ class _Maker:
         """Return the case that asks whether what is returned is what the arrays then hold."""
         right = {f"apart{n}": np.zeros(probe.passes[0][f"params{n}"].shape) for n in _places(probe)}
         return Case(
-            "in place", probe, (right,) * len(probe.passes), fallback="not-in-place", sentences=self.sentences,
+            "in place", probe, (right,) * len(probe.passes), fallback="returns", sentences=self.sentences,
             again=self.in_place,
         )  # fmt: skip
 

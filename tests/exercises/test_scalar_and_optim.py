@@ -89,7 +89,8 @@ def test_the_points_of_an_answer_that_forgets_only_to_return():
 
     verdict = judge("optim.momentum", Silent)
     assert [n for n, a in verdict.aspects.items() if not a.passed] == ["in place"]
-    assert verdict.misconception == "not-in-place"
+    assert verdict.misconception is None
+    assert "What step returns is not the list" in verdict.sentence
 
 
 def test_the_check_of_an_optimizer_holds_it_against_the_librarys():
