@@ -44,7 +44,8 @@ class Exercise:
     aspects: the points of each aspect; together those of the public statement. cases: draws the probes and works out
     what is right. misconceptions: the exercise's own; generic ones come from edf_course.misconceptions.
     allowed: names of the library that an answer may use besides CompNode, Parameter and the like.
-    is_numerical: the exercise asks for finite differences. truth: of a node, its formula.
+    is_numerical: the exercise asks for finite differences. truth: of a node, its formula. torch: the exercise is about
+    torch, so its answers find it in the jail and may use it.
     """
 
     id: str
@@ -54,8 +55,11 @@ class Exercise:
     allowed: frozenset[str] = frozenset()
     is_numerical: bool = False
     truth: Truth | None = None
+    torch: bool = False
 
     def __post_init__(self) -> None:
+        if self.torch:
+            object.__setattr__(self, "allowed", self.allowed | {"torch"})
         if sum(self.aspects.values()) != self.statement.points:
             raise ValueError(
                 f"{self.id}: the aspects add up to {sum(self.aspects.values())}, not {self.statement.points}."

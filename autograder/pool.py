@@ -67,6 +67,7 @@ def grade_here(content: bytes, terms: Terms, beside: Beside | None = None) -> Su
     Where the jail breaks under a submission it is begun anew, once; then the submission is at fault, and that is said.
     Raises: NoJail where this machine has none; NoCluster where another version of the autograder is installed here.
     """
+    from autograder.exercises import needs_torch
     from autograder.submission import JailError, grade
 
     if terms.version != VERSION:
@@ -74,7 +75,7 @@ def grade_here(content: bytes, terms: Terms, beside: Beside | None = None) -> Su
     said = ""
     with _one_at_a_time:
         for _ in range(2):
-            jail = _jail_here(terms.limits, terms.jailed, terms.lecture.is_plain)
+            jail = _jail_here(terms.limits, terms.jailed, needs_torch(terms.lecture), terms.lecture.is_plain)
             try:
                 return grade(content, terms.lecture, terms.secret, jail, beside)
             except JailError as error:
@@ -97,11 +98,11 @@ def get_ready(limits: Limits, jailed: bool) -> None:
         _jail_here(limits, jailed)
 
 
-def _jail_here(limits: Limits, jailed: bool, everything: bool = False) -> Jail:
+def _jail_here(limits: Limits, jailed: bool, torch: bool = False, everything: bool = False) -> Jail:
     from autograder.jail import JailError
 
     try:
-        return warm_jail(limits, jailed, everything=everything)
+        return warm_jail(limits, jailed, torch, everything)
     except JailError as error:
         raise NoJail(str(error)) from None
 

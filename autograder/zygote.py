@@ -55,6 +55,7 @@ def serve(control: socket.socket, jailed: bool, limits: Mapping[str, int], filte
     shell = make_shell()
     if jailed:
         _protect_devices()
+    limits = {**limits, "RLIMIT_AS": limits["RLIMIT_AS"] + _address_space()}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # else the first collection in each child copies every page
@@ -97,6 +98,15 @@ def _supervise(
         os._exit(0)
 
 
+def _address_space() -> int:
+    """What this process has mapped already, in bytes: a torch with CUDA maps gigabytes, and uses little of them."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:  # not Linux
+        return 0
+
+
 def _let_it_die_first(child: int, processes: int) -> None:
     """Have the kernel choose this process and not the grader when the machine has no memory left."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended already
@@ -129,6 +139,8 @@ def _be_the_child(
             _hide(libc, limits["scratch"])
         for name, most in limits.items():
             if name.startswith("RLIMIT_"):
+                hard = resource.getrlimit(getattr(resource, name))[1]
+                most = most if hard == resource.RLIM_INFINITY else min(most, hard)
                 resource.setrlimit(getattr(resource, name), (most, most))
         os.chdir(os.environ["TMPDIR"])
         if jailed:
