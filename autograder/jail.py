@@ -52,7 +52,7 @@ class JailError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take: seconds of wall clock, bytes. `memory` comes on top of what the warm process has."""
+    """What one submission may take: seconds of wall clock, bytes. `memory` comes on top of the warm process's."""
 
     notebook_seconds: float = 120.0
     cell_seconds: float = 20.0
