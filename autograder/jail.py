@@ -9,6 +9,7 @@ and what else lies in /usr/lib and in Python's own lib folder can be read in it.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -170,7 +171,7 @@ class Jail:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise JailError(f"bubblewrap is not here. {WITHOUT}")
-        arguments, path = view(self._withheld)
+        arguments, path = view(self._withheld, has_own_proc(bwrap))
         inside = [str(python()), "-I", "-S", "-c", START, AT, *end]
         return [bwrap, *arguments, "--", *inside], {"PATH": "/usr/bin:/bin"}, path
 
@@ -255,12 +256,22 @@ WITHOUT = (
 )
 
 
-def view(withheld: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What bubblewrap shows, as its arguments, and sys.path inside."""
-    arguments = [
-        "--unshare-all", "--cap-add", "ALL", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "jail",
-        "--die-with-parent", "--new-session", "--clearenv",
-    ]  # fmt: skip
+NAMESPACES = ("--unshare-all", "--cap-add", "ALL", "--uid", NOBODY, "--gid", NOBODY)
+
+
+@functools.cache
+def has_own_proc(bwrap: str) -> bool:
+    """Whether the jail can have a /proc of its own; in a container that hides parts of its own it cannot."""
+    trial = [bwrap, *NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
+    return subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def view(withheld: Sequence[str], own_proc: bool = True) -> tuple[list[str], list[str]]:
+    """What bubblewrap shows, as its arguments, and sys.path inside.
+
+    Submissions see no /proc. The warm process, which is ours, does without one of its own where there can be none.
+    """
+    arguments = [*NAMESPACES, "--hostname", "jail", "--die-with-parent", "--new-session", "--clearenv"]
     for name, value in ENVIRONMENT.items():
         arguments += ["--setenv", name, value]
     packages = package_folders()
@@ -284,7 +295,8 @@ def view(withheld: Sequence[str]) -> tuple[list[str], list[str]]:
     arguments += ["--ro-bind", str(_folder_of("edf_course")), f"{AT}/edf_course"]
     for module in MODULES:
         arguments += ["--ro-bind", str(here / module), f"{AT}/autograder/{module}"]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    arguments += ["--proc", "/proc"] if own_proc else ["--ro-bind", "/proc", "/proc"]
+    arguments += ["--dev", "/dev", "--tmpfs", "/dev/pts", "--tmpfs", "/tmp", "--chdir", "/tmp"]
     return [*arguments, "--remount-ro", "/dev/pts", "--remount-ro", "/dev", "--remount-ro", "/"], path
 
 

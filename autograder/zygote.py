@@ -86,10 +86,10 @@ def _supervise(
         end.close()
         handles = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
         socket.send_fds(control, [f"started {child}".encode()], handles)
-        if jailed:
-            _let_it_die_first(child, processes)
         if jailed and handles:
-            _watch(child, handles[0], processes, limits["RLIMIT_NPROC"])
+            shown = _place_in(processes, handles[0])
+            _let_it_die_first(shown, processes)
+            _watch(child, handles[0], shown, processes, limits["RLIMIT_NPROC"])
         _, status = os.waitpid(child, 0)
         control.send(f"ended {os.waitstatus_to_exitcode(status)}".encode())
     except (OSError, NotJailed) as error:
@@ -107,19 +107,25 @@ def _address_space() -> int:
         return 0
 
 
-def _let_it_die_first(child: int, processes: int) -> None:
+def _place_in(processes: int, handle: int) -> str:
+    """The name of a process in /proc, which is that of a container where there can be none of our own."""
+    with open(os.open(f"self/fdinfo/{handle}", os.O_RDONLY, dir_fd=processes)) as file:
+        return next((line.split()[1] for line in file if line.startswith("Pid:")), "-1")
+
+
+def _let_it_die_first(shown: str, processes: int) -> None:
     """Have the kernel choose this process and not the grader when the machine has no memory left."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended already
-        score = os.open(f"{child}/oom_score_adj", os.O_WRONLY, dir_fd=processes)
+    with contextlib.suppress(OSError):  # it has ended already, or /proc is a container's, and read-only
+        score = os.open(f"{shown}/oom_score_adj", os.O_WRONLY, dir_fd=processes)
         os.write(score, b"1000")
         os.close(score)
 
 
-def _watch(child: int, handle: int, processes: int, most: int) -> None:
+def _watch(child: int, handle: int, shown: str, processes: int, most: int) -> None:
     """Wait until the child ends, and end it where it has too many threads: RLIMIT_NPROC does not hold for root."""
     while not select.select([handle], [], [], WATCH_SECONDS)[0]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            tasks = os.open(f"{child}/task", os.O_RDONLY, dir_fd=processes)
+            tasks = os.open(f"{shown}/task", os.O_RDONLY, dir_fd=processes)
             if os.fstat(tasks).st_nlink > most + 2:  # a link from itself, from above, and from each thread
                 os.kill(child, signal.SIGKILL)
             os.close(tasks)
