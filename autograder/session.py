@@ -257,7 +257,7 @@ class _Attempt:
             raise self._death() from error
 
     def _receive(self, seconds: float) -> Message:
-        until = min(time.monotonic() + seconds, self.deadline) + self.jail.limits.grace_seconds
+        until = min(time.monotonic() + seconds + self.jail.limits.grace_seconds, self.deadline)
         try:
             return self.inmate.connection.receive(until)
         except Late as error:

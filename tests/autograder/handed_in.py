@@ -26,6 +26,15 @@ SECRET = b"of a test, and of no course"
 RIGHT = "# begins with: solution\n"
 UNTOUCHED = ""
 ENDLESS = RIGHT + "\n# %% new after sigmoid-hand-in\nwhile True:\n    pass\n"
+STUBBORN = """
+# %% new after sigmoid-hand-in
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
 
 
 def sleeping(seconds: float) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from autograder import pool
 from autograder.pool import AHEAD, Graders, LocalExecutor, NoCluster, NoJail
-from tests.autograder.handed_in import ALL, ENDLESS, RIGHT, UNTOUCHED, Deadly, HandedIn, sleeping
+from tests.autograder.handed_in import ALL, ENDLESS, RIGHT, STUBBORN, UNTOUCHED, Deadly, HandedIn, sleeping
 from tests.autograder.workers import (
     SOON,
     WORKERS,
@@ -198,6 +198,14 @@ def test_a_submission_under_which_jails_break_has_that_as_its_reason(
     grade = pool.grade_here(mini.notebook(sleeping(2)), mini.terms())
     assert grade.ungraded.startswith("the jail broke while it ran, twice: ")
     assert pool.grade_here(right, mini.terms()).points == ALL
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_cannot_be_interrupted_costs_no_more_than_its_own_time_limit(mini: HandedIn) -> None:
+    terms = mini.terms(notebook_seconds=4, cell_seconds=3, grace_seconds=5)
+    grade = pool.grade_here(mini.notebook(RIGHT + STUBBORN), terms)
+    assert 4 < grade.seconds < 6
+    assert grade.exercises[0].points > 0  # what came before the cell
 
 
 def test_without_bubblewrap_there_is_no_jail_and_that_is_said(

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A measurement, the peer's where there is one, and the limit that was asked for (on the ratio, or on ours)."""
+    """A measurement, the peer's where there is one, and the limit that was asked for (on the ratio, or on ours).
+
+    `more`: more is better, and the limit is the least that is asked for.
+    """
 
     what: str
     ours: float
     unit: str
     peer: float | None = None
     limit: float | None = None
+    more: bool = False
 
     @property
     def judged(self) -> float:
@@ -24,13 +28,16 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """The row as text: what, ours, peer, ratio, limit, verdict."""
-        verdict = "" if self.limit is None else "met" if self.judged <= self.limit else "MISSED"
+        verdict, limit = "", ""
+        if self.limit is not None:
+            met = self.judged >= self.limit if self.more else self.judged <= self.limit
+            verdict, limit = "met" if met else "MISSED", f"{'>= ' if self.more else ''}{self.limit:g}"
         return (
             self.what,
             f"{self.ours:.4g} {self.unit}".rstrip(),
             "" if self.peer is None else f"{self.peer:.4g} {self.unit}",
             "" if self.peer is None else f"{self.judged:.3f}",
-            "" if self.limit is None else f"{self.limit:g}",
+            limit,
             verdict,
         )
 
