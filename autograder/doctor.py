@@ -13,24 +13,61 @@ from pathlib import Path
 
 import click
 
+from autograder.jail import NAMESPACES, python
+
 OLDEST = (0, 5)  # of bubblewrap: --clearenv, and what it does with capabilities
+SHIPPED_PROFILE = (
+    "/etc/apparmor.d/bwrap-userns-restrict"  # lets bubblewrap make namespaces, and takes away their rights
+)
 APPARMOR = """\
 As root, allow it to bubblewrap alone; write into /etc/apparmor.d/bwrap
 
     abi <abi/4.0>,
     include <tunables/global>
-    profile bwrap /usr/bin/bwrap flags=(unconfined) {
+
+    profile bwrap {bwrap} flags=(unconfined) {{
       userns,
-    }
+      include if exists <local/bwrap>
+    }}
 
 and run: apparmor_parser -r /etc/apparmor.d/bwrap"""
+WITHOUT_SHIPPED = f"""\
+Before that take away the profile of the same name that Ubuntu ships, with which nothing has rights in there:
+    ln -s {SHIPPED_PROFILE} /etc/apparmor.d/disable/
+    apparmor_parser -R {SHIPPED_PROFILE}"""
 DOCKER = """\
-Start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined
---security-opt systempaths=unconfined; it needs no --privileged."""
+Start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined; it needs no --privileged.
+Narrower than the first: Docker's own profile that allows besides clone, clone3, unshare, mount, umount2, pivot_root and
+sethostname (--security-opt seccomp=FILE). The machine that the container runs on must allow user namespaces."""
 KUBERNETES = """\
-Give the pod (for a hub: singleuser.extra_pod_config or the spawner's extra_container_config) a securityContext with
-seccompProfile: {type: Unconfined}, appArmorProfile: {type: Unconfined} and procMount: Unmasked with hostUsers: false;
-or grade on a machine of its own: submissions can be copied there."""
+Give the container in the pod this securityContext:
+
+    securityContext:
+      seccompProfile: {type: Unconfined}
+      appArmorProfile: {type: Unconfined}
+
+(a JupyterHub's: KubeSpawner.container_security_context, in Zero to JupyterHub under hub.config). The nodes must allow
+user namespaces. Or grade on a machine of its own: submissions can be copied there."""
+NO_LINUX = """\
+Jails are made of Linux: grade on a Linux machine or in a virtual machine with Linux (on Windows in WSL 2, on macOS for
+example in Lima or Multipass). Everything else of the course works here."""
+WSL_1 = """\
+WSL 1 has no Linux kernel, WSL 2 has. In PowerShell: wsl --list, and with the name that it says:
+wsl --set-version NAME 2"""
+SETUID = """\
+This bubblewrap is setuid root, and then gives nobody rights in there. As root: chmod u-s {bwrap}, and allow user
+namespaces: sysctl kernel.unprivileged_userns_clone=1 (and into /etc/sysctl.d to stay)."""
+# Whether what runs inside can make mounts and processes of its own, as the warm process does for each submission.
+UNSHARES = (
+    "import ctypes, os; c = ctypes.CDLL(None, use_errno=True)\n"
+    "if c.unshare(0x28020000): raise SystemExit('unshare: ' + os.strerror(ctypes.get_errno()))"
+)
+IN_ALL = (*NAMESPACES, "--ro-bind", "/", "/")
+LAYERS = {
+    "user namespaces": ("--unshare-user", "--ro-bind", "/", "/", "--", "true"),
+    "mounts, processes and a network of its own": (*IN_ALL, "--dev", "/dev", "--tmpfs", "/tmp", "--", "true"),
+    "rights in there for what runs inside": (*IN_ALL, "--", str(python()), "-I", "-S", "-c", UNSHARES),
+}
 
 
 @dataclass(frozen=True)
@@ -80,51 +117,52 @@ class Machine:
 
 
 def examine(machine: Machine) -> Iterator[Finding]:
-    """Look at one thing after the other; the rest is not looked at where there is no sense in it."""
+    """Look at one layer after the other, by trying it; the first that fails is the last, for the others stand on it."""
     if machine.system != "Linux":
-        yield Finding(
-            f"Linux (this is {machine.system})", False, "Jails are made of Linux: grade on a Linux machine, in WSL 2, "
-            "or in a virtual machine. Everything else of the course works here.",
-        )  # fmt: skip
+        yield Finding(f"Linux (this is {machine.system})", False, NO_LINUX)
+        return
+    kernel = machine.read("/proc/version") or ""
+    if "Microsoft" in kernel and "WSL2" not in kernel:
+        yield Finding("Linux (this is WSL 1)", False, WSL_1)
         return
     yield Finding("Linux", True)
-    bwrap = machine.which("bwrap")
-    yield Finding("bubblewrap", bwrap is not None, "apt install bubblewrap, or: dnf install bubblewrap")
     yield Finding(
         "libseccomp", machine.has_library("libseccomp.so.2"), "apt install libseccomp2, or: dnf install libseccomp"
     )
+    bwrap = machine.which("bwrap")
     if bwrap is None:
+        yield Finding("bubblewrap", False, "apt install bubblewrap, or: dnf install bubblewrap")
         return
     said = machine.run(bwrap, "--version")[1]
-    yield Finding(said, _version(said) >= OLDEST, f"It is too old: {'.'.join(map(str, OLDEST))} is needed at least.")
-    trial = (bwrap, "--unshare-all", "--cap-add", "ALL", "--uid", "65534", "--ro-bind", "/", "/")
-    code, said = machine.run(*trial, "--", "true")
-    yield Finding("user namespaces", code == 0, why_not(machine, said) if code else "")
-    if code == 0:
-        code, said = machine.run(*trial, "--proc", "/proc", "--dev", "/dev", "--", "true")
-        yield Finding("a /proc of its own", code == 0, f"{said}\n{_container(machine)}".strip() if code else "")
+    new_enough = _version(said) >= OLDEST
+    yield Finding(said, new_enough, f"It is too old: {'.'.join(map(str, OLDEST))} is needed at least.")
+    for what, arguments in LAYERS.items() if new_enough else ():
+        code, said = machine.run(bwrap, *arguments)
+        yield Finding(what, code == 0, why_not(machine, bwrap, said) if code else "")
+        if code:
+            return
 
 
-def why_not(machine: Machine, said: str) -> str:
-    """Why there are no user namespaces, as far as the machine tells, and what to do."""
+def why_not(machine: Machine, bwrap: str, said: str) -> str:
+    """Why a layer fails, as far as the machine tells, and what to do."""
     if machine.read("/proc/sys/user/max_user_namespaces") == "0":
         return "They are switched off. As root: sysctl user.max_user_namespaces=15000 (and into /etc/sysctl.d to stay)."
+    if "setuid" in said:
+        return SETUID.format(bwrap=bwrap)
     if machine.read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
         return "They are for root only. As root: sysctl kernel.unprivileged_userns_clone=1 (and into /etc/sysctl.d)."
-    container = _container(machine)
-    if container:
-        return container
-    if machine.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return f"AppArmor keeps programs from making them, as on Ubuntu from 23.10 on. {APPARMOR}"
-    return f"bubblewrap says: {said}"
-
-
-def _container(machine: Machine) -> str:
+    told = f"What was tried says: {said}."
     if machine.variable("KUBERNETES_SERVICE_HOST"):
-        return f"This is a pod whose settings do not allow them. {KUBERNETES}"
+        return f"This is a pod whose settings do not allow them. {told}\n{KUBERNETES}"
     if machine.read("/.dockerenv") is not None or machine.read("/run/.containerenv") is not None:
-        return f"This is a container whose settings do not allow them. {DOCKER}"
-    return ""
+        return f"This is a container whose settings do not allow them. {told}\n{DOCKER}"
+    if machine.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        profile = APPARMOR.format(bwrap=bwrap)
+        shipped = f"\n{WITHOUT_SHIPPED}" if machine.read(SHIPPED_PROFILE) is not None else ""
+        return f"AppArmor does not allow them, as on Ubuntu from 23.10 on. {told}\n{profile}{shipped}"
+    if "Seccomp:\t2" in (machine.read("/proc/self/status") or ""):
+        return f"A filter of system calls is upon this process, as in a container. {told}\n{DOCKER}"
+    return f"{told} In a chroot there are none: then grade outside of it."
 
 
 def _version(said: str) -> tuple[int, ...]:

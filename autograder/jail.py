@@ -262,7 +262,7 @@ NAMESPACES = ("--unshare-all", "--cap-add", "ALL", "--uid", NOBODY, "--gid", NOB
 @functools.cache
 def has_own_proc(bwrap: str) -> bool:
     """Whether the jail can have a /proc of its own; in a container that hides parts of its own it cannot."""
-    trial = [bwrap, *NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
+    trial = [bwrap, *NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--", "true"]
     return subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
