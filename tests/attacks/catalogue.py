@@ -61,6 +61,8 @@ class Result:
 for name in ('run_cell', 'run_cell_async', 'run_code', 'showtraceback'):
     setattr(Shell, name, lambda self, *a, **k: Result())
     setattr(type(get_ipython()), name, lambda self, *a, **k: Result())
+import sys
+sys.displayhook = get_ipython().displayhook = lambda *a: 10.0
 """
 DISPLAY_HOOK = backward("import sys", "sys.displayhook(6.0)", "from IPython.display import display", "display(6.0)")
 PATCHED_HELPERS = """\
@@ -112,6 +114,7 @@ try:
 except ImportError:
     pass
 found += os.listdir('/proc')
+found += [cell for cell in In if 'HIDDEN' in cell and 'os.walk' not in cell]
 found += [str(o) for o in gc.get_objects() if type(o).__name__ in ('Exercise', 'Case', 'Truth', 'Verdict')]
 found = [f for f in found if not f.startswith(('/usr/', '/jail/packages', '/jail/edf_course/_lectures'))]
 print('FOUND', found)
@@ -325,6 +328,8 @@ ATTACKS = [
     Attack(20, "odd marks", _changed(_odd_marks)),
     Attack(23, "zero", without_an_answer(sigmoid=SIGMOID.replace("np.exp", "0 * np.exp"))),
     Attack(23, "NaN", without_an_answer(sigmoid=SIGMOID.replace("self.grad *", "np.nan *")), (1.0, 0.0, 0.0)),
+    Attack(23, "for one example only", without_an_answer(
+        sigmoid=SIGMOID.replace("self.x.addgrad(", "self.x.addgrad((len(self.grad) == 1) * ")), (1.0, 0.0, 0.0)),
     Attack(23, "for a gradient of ones", without_an_answer(sigmoid=SIGMOID.replace("self.grad * ", "")),
            (1.0, 0.0, 0.0)),
     Attack(25, "wrong length", submission(sigmoid=sends("end.sendall(b'\\xff' * 8)")), (0.0, *FULL[1:])),

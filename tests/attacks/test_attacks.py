@@ -54,6 +54,7 @@ def test_an_attack_gets_what_its_code_deserves_and_harms_nobody(graded: Grader, 
 
 def test_nothing_that_helps_is_found_in_the_jail(graded: Grader) -> None:
     assert "FOUND []" in printed(graded(without_an_answer(first=PEEKS)))
+    assert "FOUND []" in printed(graded(without_an_answer(last=PEEKS)))  # when all hand-ins were run
 
 
 def test_nothing_but_an_own_tmp_can_be_written(graded: Grader) -> None:

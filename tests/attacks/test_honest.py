@@ -6,8 +6,24 @@ import json
 
 import pytest
 
+from autograder.jail import Jail
+from autograder.submission import grade
 from tests.attacks.conftest import Grader
-from tests.attacks.lecture import FULL, GATE, NAMES, NOTHING, SGD, SIGMOID, cells, code, notebook, submission
+from tests.attacks.lecture import (
+    FULL,
+    GATE,
+    LECTURE,
+    NAMES,
+    NOTHING,
+    SECRET,
+    SGD,
+    SIGMOID,
+    cells,
+    code,
+    notebook,
+    submission,
+)
+from tests.tools import needs
 
 WARNS = SIGMOID.replace(
     "    def backward(self):\n",
@@ -16,6 +32,15 @@ WARNS = SIGMOID.replace(
 )
 LOOPS = SIGMOID.replace("    def backward(self):\n", "    def backward(self):\n        while True:\n            pass\n")
 CRASHES = SGD.replace("    for p in parameters:\n", "    for p in parameters:\n        1 / 0\n")
+ODD_ARRAYS = {  # that NumPy has, and that mean the same
+    "other byte order": "{}.astype('>f8')",
+    "Fortran order": "np.asfortranarray({})",
+    "backwards in memory": "np.ascontiguousarray(({})[::-1, ::-1])[::-1, ::-1]",
+    "read-only": "np.broadcast_to({}, self.x.value.shape)",
+    "a matrix": "np.asmatrix({})",
+    "long doubles": "({}).astype(np.longdouble)",
+    "masked": "np.ma.masked_array({})",
+}
 NOT_PYTHON = "class Sigmoid(CompNode\n    pass"
 SLOW = "import time\ntime.sleep(1.2)"
 PLOTS = "import matplotlib.pyplot as plt\nfor i in range(5):\n    plt.figure()\n    plt.plot([1, i])\n    plt.show()"
@@ -56,6 +81,23 @@ def points(grader: Grader, content: bytes) -> tuple[float, ...]:
 )  # fmt: skip
 def test_right_work_gets_all_points(graded: Grader, content: bytes) -> None:
     assert points(graded, content) == FULL
+
+
+@pytest.mark.parametrize("how", sorted(ODD_ARRAYS))
+def test_a_gradient_in_an_odd_kind_of_array_is_right(graded: Grader, how: str) -> None:
+    gradient = ODD_ARRAYS[how].format("self.grad * self.value * (1 - self.value)")
+    content = submission(sigmoid=SIGMOID.replace("self.grad * self.value * (1 - self.value)", gradient))
+    assert points(graded, content) == FULL
+
+
+@pytest.mark.slow
+def test_a_slow_machine_costs_nothing() -> None:
+    """Stock nbgrader gives up after 4 s in which a cell says nothing."""
+    needs("bwrap")
+    slow = SIGMOID.replace("self.value = np.exp", "import time; time.sleep(0.1); self.value = np.exp")
+    with Jail() as jail:
+        result = grade(submission(first="import time\ntime.sleep(5)", sigmoid=slow), LECTURE, SECRET, jail)
+    assert tuple(e.points for e in result.exercises) == FULL
 
 
 @pytest.mark.parametrize(
