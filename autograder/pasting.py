@@ -175,9 +175,9 @@ def _nudged(shown: Shown, at: str, argument: str, function: str, made: Sequence[
 def _gradient(stated: Statement, shown: Shown) -> list[str]:
     a, c = shown.arrays["a"], shown.arrays["c"]
     if not a.any() and (c == 1).all():
-        return _nudged(shown, "x", "x", "np.sin(x).sum() + 0.5 * x.sum() ** 2", [], "gradient")
+        return _nudged(shown, "x", "x", "np.sin(3 * x).sum() + 0.5 * x.sum() ** 2", [], "gradient")
     made = [f"a = np.array({given(a)})", f"c = np.array({given(c)})"]
-    function = "(c * np.sin(x + a)).sum() + 0.5 * (c * x).sum() ** 2"
+    function = "(c * np.sin(3 * (x + a))).sum() + 0.5 * (c * x).sum() ** 2"
     return _nudged(shown, "x", "x", function, made, "gradient")
 
 

@@ -151,6 +151,9 @@ def _given_by(c: Comparison, kind: str) -> bool | None:
     variants = [v[c.number][c.name] for v in c.case.alternatives.get(kind, ()) if c.name in v[c.number]]
     if not variants or c.got is None:
         return None
+    name = kind.partition(":")[0]
+    if (name == "zero" and c.got.dtype != np.float64) or (name == "int-truncation" and c.got.dtype.kind not in "iu"):
+        return False  # zeros of another type were cut down to it
     return any(_same(c.got, v, c.right) for v in variants)
 
 

@@ -97,6 +97,7 @@ def _look_at(
         _zero(name, group, comparisons)
         or next((d for m in mistakes if (d := _explains(m, name, group))), None)
         or _of_wrong_shape(name, group)
+        or (_lost_digits(group) if name in ("gradient", "jacobian") else None)  # before a step that is cut short
         or _factor(name, group)
         or _lost_digits(group)
         or _one_sided(name, group)

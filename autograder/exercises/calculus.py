@@ -20,14 +20,15 @@ from edf_course.exercises.probes import Arrays, Probe
 from edf_course.exercises.public_functions import Variants, wrong_gradients, wrong_jacobians
 from edf_course.exercises.sayings import OF_DIFFERENCES
 
-STEPS = (1.0, 0.5, 0.1, 0.05, 0.01, 1e-3, 1e-4)
+STEPS = (1.0, 0.5, 0.25, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 1e-3, 1e-4)
+SMALL_STEPS = (1e-5, 1e-6)
 SIDES = ("forward", "backward", "central")
 
 
 def _gradient(arrays: Arrays) -> np.ndarray:
     x = torch.tensor(arrays["x"], dtype=torch.float64, requires_grad=True)
     a, c = torch.tensor(arrays["a"]), torch.tensor(arrays["c"])
-    y = (c * torch.sin(x + a)).sum() + 0.5 * (c * x).sum() ** 2
+    y = (c * torch.sin(3 * (x + a))).sum() + 0.5 * (c * x).sum() ** 2
     (gradient,) = torch.autograd.grad(y, x)
     return gradient.numpy()
 
@@ -35,17 +36,50 @@ def _gradient(arrays: Arrays) -> np.ndarray:
 def _gradient_case(aspect: str, arrays: Arrays) -> Case:
     right, x = _gradient(arrays), arrays["x"]
     f, shape = scalar_function(arrays), x.shape
-    coarse = tuple(({"gradient": np.reshape(_nudged(f, x, h, side), shape)},) for h in STEPS for side in SIDES)
-    wrong = wrong_gradients(right) | {"coarse-step": coarse}
+    wrong = wrong_gradients(right) | {
+        kind: (({"gradient": np.reshape(rows, shape)},),) for kind, rows in _differences(f, x).items()
+    }
     return _case(aspect, arrays, {"gradient": right, "changed.x": np.zeros(shape)}, wrong, _gradient_case)
 
 
 def _case(aspect: str, arrays: Arrays, right: Arrays, wrong: Variants, again: Callable[[str, Arrays], Case]) -> Case:
+    if aspect == "integers":  # zeros: a nudge that integers cut off
+        wrong = {kind: numbers for kind, numbers in wrong.items() if kind != "zero"}
     return Case(
         aspect, Probe((arrays,)), (right,), alternatives=wrong, sentences=OF_DIFFERENCES,
         fallback={"any shape": "hard-coded-shape", "integers": "int-truncation"}.get(aspect),
         again=lambda probe: again(aspect, probe.passes[0]),
     )  # fmt: skip
+
+
+def _differences(f: Function, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what differences with a mistake give, a row for each entry of x, by mistake and its kind."""
+    wrong = {f"coarse-step:{side} {h}": _nudged(f, x, h, side) for h in STEPS for side in SIDES}
+    if x.size > 1:
+        for h in (*STEPS, *SMALL_STEPS):
+            wrong |= {f"forgets-restore:{way} {h}": _forgetful(f, x, h, way) for way in WAYS}
+    return wrong
+
+
+WAYS = ("from the start", "from there", "down")
+
+
+def _forgetful(f: Function, x: np.ndarray, h: float, way: str) -> np.ndarray:
+    """Return the quotients where each entry keeps its nudge while the next ones get theirs.
+
+    way: differences to f at the start, or to f just before the nudge, or up by h and then down by 2h.
+    """
+    at, result = x.astype(float), []
+    start = f(at)
+    for i in np.ndindex(x.shape):
+        before = f(at)
+        at[i] += h
+        up = f(at)
+        if way == "down":
+            at[i] -= 2 * h
+        base = {"from the start": start, "from there": before, "down": f(at)}[way]
+        result.append((up - base) / (2 * h if way == "down" else h))
+    return np.array(result)
 
 
 def _nudged(f: Function, x: np.ndarray, h: float, side: str) -> np.ndarray:
@@ -81,8 +115,7 @@ def _jacobian_case(aspect: str, arrays: Arrays) -> Case:
     at = torch.tensor(p, dtype=torch.float64)
     right = torch.autograd.functional.jacobian(lambda q: torch.sin(A @ q + a), at).numpy()
     f = vector_function(arrays)
-    coarse = tuple(({"jacobian": _nudged(f, p, h, side).T},) for h in STEPS for side in SIDES)
-    wrong = wrong_jacobians(right) | {"coarse-step": coarse}
+    wrong = wrong_jacobians(right) | {kind: (({"jacobian": rows.T},),) for kind, rows in _differences(f, p).items()}
     return _case(aspect, arrays, {"jacobian": right, "changed.p": np.zeros(len(p))}, wrong, _jacobian_case)
 
 

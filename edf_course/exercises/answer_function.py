@@ -14,11 +14,11 @@ Function = Callable[[np.ndarray], Any]
 
 
 def scalar_function(arrays: Arrays) -> Function:
-    """Return f(x) = sum(c sin(x + a)) + ½ (sum(c x))², of x of any shape; every entry acts on every derivative."""
+    """Return f(x) = sum(c sin 3(x + a)) + ½ (sum(c x))², of x of any shape; every entry acts on every derivative."""
     a, c = arrays["a"], arrays["c"]
 
     def f(x: np.ndarray) -> Any:
-        return (c * np.sin(x + a)).sum() + 0.5 * (c * x).sum() ** 2
+        return (c * np.sin(3 * (x + a))).sum() + 0.5 * (c * x).sum() ** 2
 
     return f
 
@@ -36,10 +36,11 @@ def vector_function(arrays: Arrays) -> Function:
 def draw_gradient_probe(shape: tuple[int, ...], rng: np.random.Generator, integers: bool = False) -> Arrays:
     """Draw x, a and c of `scalar_function`, so that all probes punish a coarse step alike.
 
-    sum(c x) is kept between 3 and 4 (or so, with integers): one-sided differences with h = 1e-5 are always near enough,
-    and with h = 1e-4 they are not.
+    sum(c x) is kept between 3 and 4 (or so, with integers) or their negatives, and the sine bends the same way in every
+    entry: one-sided differences with h = 1e-5 are always near enough, as are central ones with h = 1e-3, and ten times as
+    much is too coarse for either.
     """
-    a, c = rng.uniform(-1, 1, shape), rng.uniform(0.9, 1.1, shape)
+    c = rng.uniform(0.9, 1.1, shape)
     x: np.ndarray
     if integers:
         x = rng.integers(-3, 4, shape)
@@ -48,7 +49,8 @@ def draw_gradient_probe(shape: tuple[int, ...], rng: np.random.Generator, intege
     else:
         x = rng.uniform(-2, 2, shape)
         x += (rng.choice([-1, 1]) * rng.uniform(3, 4) - (c * x).sum()) / c.sum()
-    return {"x": x, "a": a, "c": c}
+    phase = np.pi * ((c * x).sum() < 0) + np.arcsin(rng.uniform(-0.3, -0.2, shape) * (1 if (c * x).sum() > 0 else -1))
+    return {"x": x, "a": phase / 3 - x, "c": c}
 
 
 def draw_jacobian_probe(m: int, n: int, rng: np.random.Generator, integers: bool = False) -> Arrays:

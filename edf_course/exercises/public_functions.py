@@ -40,7 +40,9 @@ def jacobian_cases(rng: np.random.Generator) -> list[Case]:
 
 def _case(aspect: str, arrays: Arrays, name: str, right: np.ndarray, at: str, wrong: Variants) -> Case:
     arrays_right = {name: right, f"changed.{at}": np.zeros(arrays[at].shape)}
-    fallback = "int-truncation" if aspect == "integers" else None
+    fallback = None
+    if aspect == "integers":  # zeros: a nudge that integers cut off
+        fallback, wrong = "int-truncation", {kind: numbers for kind, numbers in wrong.items() if kind != "zero"}
     probe = Probe((arrays,))
     return Case(aspect, probe, (arrays_right,), fallback=fallback, alternatives=wrong, sentences=OF_DIFFERENCES)
 
@@ -51,6 +53,8 @@ def wrong_gradients(right: np.ndarray) -> Variants:
         "perturbs-all": np.full_like(right, right.sum()),
         "forgets-restore": np.cumsum(right).reshape(right.shape),
     }
+    if right.ndim > 1:
+        together["transposed"] = right.T
     return _scaled("gradient", right) | (
         {n: (({"gradient": g},),) for n, g in together.items()} if right.size > 1 else {}
     )
@@ -69,5 +73,6 @@ def wrong_jacobians(right: np.ndarray) -> Variants:
 
 
 def _scaled(name: str, right: np.ndarray) -> Variants:
-    factors = {"sign": -1.0, "factor-extra": 2.0, "factor-missing": 0.5}
-    return {misconception: (({name: k * right},),) for misconception, k in factors.items()}
+    factors = {"sign": -1.0, "factor-extra": 2.0, "factor-missing": 0.5, "zero": 0.0}
+    wrong = {misconception: k * right for misconception, k in factors.items()} | {"int-truncation": np.trunc(right)}
+    return {misconception: (({name: numbers},),) for misconception, numbers in wrong.items()}

@@ -56,5 +56,7 @@ OF_DIFFERENCES = {
     "coarse-step": "The step h is too coarse for the digits asked for: central differences with h = 1e-5 give ten.",
     "perturbs-all": "All entries are nudged at once; each needs a nudge of its own.",
     "forgets-restore": "An entry keeps its nudge while the next ones get theirs: put each back first, or nudge a copy.",
-    "transposed": "It is transposed: a row for each output, a column for each parameter.",
+    "transposed": "It is transposed: a gradient has the shape of x, a Jacobian a row for each output.",
+    "zero": "It is zero everywhere: put each quotient into its place.",
+    "int-truncation": "Something is cut down to integers: x and the result both should hold floats.",
 }

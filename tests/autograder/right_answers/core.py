@@ -136,6 +136,16 @@ def backward_from_the_loss(nodes, parameters, loss):
             c.backward()
 
 
+def backward_with_a_plain_one(nodes, parameters, loss):
+    for c in nodes:
+        c.grad = 0
+    for p in parameters:
+        p.grad = 0
+    loss.grad = 1
+    for c in reversed(nodes):
+        c.backward()
+
+
 def backward_with_full_shapes(nodes, parameters, loss):
     for c in nodes:
         c.grad = np.full(c.value.shape, float(c is loss))
@@ -204,6 +214,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("edf.backward_pass", backward_popping),
     ("edf.backward_pass", backward_with_setattr),
     ("edf.backward_pass", backward_from_the_loss),
+    ("edf.backward_pass", backward_with_a_plain_one),
     ("edf.backward_pass", backward_with_full_shapes),
     *(("edf.sgd", answer) for answer in (sgd_by_slice, sgd_in_single, sgd_entry_by_entry)),
     *(("edf.mlp", answer) for answer in (mlp_of_own_nodes, mlp_reduced, mlp_unpacked, mlp_from_the_top)),
