@@ -11,6 +11,7 @@ import gc
 import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,7 @@ VERSION = version("edf-autograder")
 AHEAD = 2  # jobs for each worker that are handed out at a time: it never waits for the next one
 DEATHS = 3  # after so many of its workers have died, a job is not tried again
 LOOK = 5.0  # seconds without news, after which one looks whether the workers are still there
+LONGEST_TEMP_DIR = 107 - len("/pymp-xxxxxxxx/listener-xxxxxxxx")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -169,9 +171,21 @@ def _end_with_the_parent(temporary: str) -> None:
         os._exit(1)
 
 
+def _use_short_temp_dir() -> None:
+    """Let multiprocessing keep its sockets in /tmp where TMPDIR leaves too little of a socket's 107 bytes."""
+    longer = tempfile.gettempdir()
+    if len(os.fsencode(longer)) > LONGEST_TEMP_DIR:
+        tempfile.tempdir = "/tmp"
+        try:
+            util.get_temp_dir()  # makes it; from now on this one is used, and removed at the end
+        finally:
+            tempfile.tempdir = longer
+
+
 def preheat() -> None:
     """Start the process that local workers are forked from: it imports the judge, while this one does other things."""
     os.environ.update(ONE_THREAD | dict(os.environ))
+    _use_short_temp_dir()
     get_context("forkserver").set_forkserver_preload(["autograder.submission"])
     forkserver.ensure_running()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -20,6 +21,7 @@ from tests.autograder.handed_in import ALL, ENDLESS, RIGHT, STUBBORN, UNTOUCHED,
 from tests.autograder.workers import (
     SOON,
     WORKERS,
+    all_jails,
     all_right,
     command,
     graded,
@@ -159,6 +161,7 @@ def test_each_says_what_it_said_or_how_it_failed() -> None:
 
 @pytest.fixture
 def in_this_process() -> Iterator[None]:
+    pool._close_jails()
     yield
     pool._close_jails()
 
@@ -166,21 +169,22 @@ def in_this_process() -> Iterator[None]:
 @pytest.fixture
 def breaks_jails() -> Iterator[Callable[[int], None]]:
     """A way to kill the next so many jails of this process, each soon after something has begun in it."""
-    threads = []
+    others = {jail.pid for _, jail in all_jails()}
+
+    def busy() -> list[psutil.Process]:
+        return [jail for _, jail in all_jails() if jail.pid not in others and is_busy(jail)]
 
     def kill(times: int) -> None:
         for _ in range(times):
-            (jail,) = until(lambda: [jail for _, jail in jails(os.getpid()) if is_busy(jail)])
+            (jail,) = until(busy)
             jail.kill()
             jail.wait(SOON)
 
-    def begin(times: int) -> None:
-        threads.append(threading.Thread(target=kill, args=(times,)))
-        threads[-1].start()
-
-    yield begin
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        killing: list[Future[None]] = []
+        yield lambda times: killing.append(thread.submit(kill, times))
+        for each in killing:
+            each.result()
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -242,6 +246,11 @@ def handed_in(mini: HandedIn, tmp_path: Path) -> Path:
     return mini.to_copy(tmp_path / "course", {"ada": RIGHT, "ben": ENDLESS, "cleo": ENDLESS, "dan": ENDLESS}, config)
 
 
+def folder(parent: str, name: str) -> Path:
+    Path(parent, name).mkdir(exist_ok=True)
+    return Path(parent, name)
+
+
 def test_of_a_grader_that_is_killed_nothing_is_left_running(handed_in: Path) -> None:
     with command(handed_in) as grading:
         processes = in_the_middle(grading)
@@ -250,17 +259,16 @@ def test_of_a_grader_that_is_killed_nothing_is_left_running(handed_in: Path) -> 
         until(lambda: have_ended(processes))
 
 
-def test_a_grader_that_is_stopped_ends_at_once_and_leaves_nothing(handed_in: Path, tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with command(handed_in, TMPDIR=str(scratch)) as grading:
+@pytest.mark.parametrize("name", ["", "too-long-a-name-for-the-folder-of-a-socket" * 2])
+def test_a_grader_that_is_stopped_ends_at_once_and_leaves_nothing(handed_in: Path, name: str) -> None:
+    with TemporaryDirectory() as parent, command(handed_in, TMPDIR=str(folder(parent, name))) as grading:
         processes = in_the_middle(grading)
         os.killpg(grading.pid, signal.SIGINT)
         said, _ = grading.communicate(timeout=SOON)
-    assert grading.returncode == 130
-    assert said == "Stopped. What was graded is kept; the same command goes on from there.\n"
-    until(lambda: have_ended(processes))
-    assert list(scratch.iterdir()) == []
+        assert grading.returncode == 130
+        assert said == "Stopped. What was graded is kept; the same command goes on from there.\n"
+        until(lambda: have_ended(processes))
+        assert list(Path(parent, name).iterdir()) == []
     with command(handed_in, "--only", "ada") as again:
         assert "ada: as before" in again.communicate()[0]
 

@@ -30,11 +30,15 @@ def descendants(of: int | None = None) -> list[psutil.Process]:
 
 def jails(of: int | None = None) -> Iterator[tuple[psutil.Process, psutil.Process]]:
     """The jails that the workers of a process (this one) have: whose it is, and the bubblewrap."""
+    return ((parent, jail) for parent, jail in all_jails(of) if parent.pid != os.getpid())
+
+
+def all_jails(of: int | None = None) -> Iterator[tuple[psutil.Process, psutil.Process]]:
+    """The jails that a process (this one) and its workers have: whose it is, and the bubblewrap."""
     for process in descendants(of):
         try:
             parent = process.parent()
-            theirs = parent is not None and parent.name() != "bwrap" and parent.pid != os.getpid()
-            if process.name() == "bwrap" and theirs:
+            if process.name() == "bwrap" and parent is not None and parent.name() != "bwrap":
                 yield parent, process
         except psutil.NoSuchProcess:
             continue
@@ -111,7 +115,13 @@ def command(folder: Path, *arguments: str, program: str = GRADE, **environment: 
 def in_the_middle(grading: subprocess.Popen[str]) -> list[psutil.Process]:
     """Wait until one is graded and others run; return all processes that there are then."""
     assert grading.stdout is not None
-    assert any(line.startswith("ada: ") for line in iter(grading.stdout.readline, ""))
+    said = []
+    for line in iter(grading.stdout.readline, ""):
+        said.append(line)
+        if line.startswith("ada: "):
+            break
+    else:
+        raise AssertionError("".join(said))
     until(lambda: len([jail for _, jail in jails(grading.pid) if is_busy(jail)]) == WORKERS)
     return [psutil.Process(grading.pid), *descendants(grading.pid)]
 
