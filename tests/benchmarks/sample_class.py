@@ -19,6 +19,7 @@ from autograder.gradebook import standings
 from autograder.lecture_files import read_lecture
 from autograder.sample import make_submission
 from edf_course.exercises import LECTURES, statement
+from edf_course.handin import VERDICT
 from tests.autograder.mini import REPOSITORY, make_course
 
 LECTURE = "04_edf"
@@ -104,6 +105,9 @@ def why(course: Course, student: str, exercise: str) -> str:
             return f"{output.ename}: {output.evalue}".splitlines()[0]
         if output.get("name") == "stderr":
             return f"on stderr: {output.text.strip()}".splitlines()[0]
+        if VERDICT in output.get("data", {}):
+            aspects = output.data[VERDICT]["aspects"].values()
+            return next((a["sentence"] for a in aspects if not a["passed"]), "the verdict is that it is right")
     return "no error" if cells else "it was not graded"
 
 
