@@ -56,7 +56,7 @@ grade: $(READY)  ## Grade the sample class into workspace/course/ and print its 
 
 .PHONY: grade-dask
 grade-dask: $(READY)  ## The same on a Dask cluster: a scheduler and two workers of this machine, for this once.
-	$(BIN)/python -m autograder.cluster $(ARGS)
+	$(BIN)/python -m autograder.classroom.cluster $(ARGS)
 
 .PHONY: formgrader
 formgrader: $(READY)  ## Open nbgrader's formgrader, for instructors.

@@ -17,8 +17,8 @@ DEFAULT_LECTURE = "04_edf"
 def release(lectures: tuple[str, ...], check: bool) -> None:
     """Build LECTURES (default: all) from solutions/ into lectures/."""
     from autograder.course import CourseError, find_course
-    from autograder.release import drift, errors_of_a_run, known_lectures
-    from autograder.release import release as release_one
+    from autograder.release.release import drift, errors_of_a_run, known_lectures
+    from autograder.release.release import release as release_one
 
     try:
         course = find_course(Path.cwd())
@@ -43,7 +43,7 @@ def release(lectures: tuple[str, ...], check: bool) -> None:
 def formgrader(port: int | None, jupyter_arguments: tuple[str, ...]) -> None:
     """Build what nbgrader needs and open its formgrader in JupyterLab."""
     from autograder.course import CourseError, find_course
-    from autograder.release import build_source, known_lectures
+    from autograder.release.release import build_source, known_lectures
     from edf_course.lab import LabError, start_lab
 
     try:

@@ -21,10 +21,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from autograder import cluster, pool
+from autograder.classroom import cluster, pool
 
 if TYPE_CHECKING:
-    from autograder.classroom import News
+    from autograder.classroom.classroom import News
     from autograder.course import Course
 
 DEFAULT_LECTURE = "04_edf"
@@ -62,8 +62,8 @@ def grade(
     """
     if scheduler is None:
         pool.preheat()  # takes as long as what comes here now
+    from autograder.classroom.lock import alone
     from autograder.course import CourseError, find_course
-    from autograder.lock import alone
 
     console = Console()
     if not console.is_terminal:
@@ -89,7 +89,7 @@ class _Run:
 
     def run(self, students: Path | None, only: tuple[str, ...], force: bool, jailed: bool) -> None:
         """Gather, grade, write feedback; print and write the tables."""
-        from autograder import classroom
+        from autograder.classroom import classroom
 
         graders = self._graders(jailed)
         try:
@@ -137,7 +137,7 @@ class _Run:
         return self.sample.is_dir() and set(chosen) <= {path.stem for path in self.sample.glob("*.*")}
 
     def _grade(self, chosen: list[str], graders: pool.Graders, force: bool, jailed: bool) -> None:
-        from autograder import classroom
+        from autograder.classroom import classroom
 
         with self._progress("graded", len(chosen)) as step:
 
@@ -149,7 +149,7 @@ class _Run:
 
     def _feedback(self, chosen: list[str], graders: pool.Graders) -> None:
         """Write the pages that are missing or older than what was graded, on this machine."""
-        from autograder import feedback
+        from autograder.classroom import feedback
 
         due = feedback.due(self.course, self.lecture, chosen)
         if not due:
@@ -183,8 +183,8 @@ class _Run:
 
     def _report(self, chosen: list[str], jailed: bool) -> None:
         from autograder.report.files import write_files
+        from autograder.report.results import results
         from autograder.report.table import class_table
-        from autograder.results import results
 
         found = results(self.course, self.lecture, chosen)
         self.console.print(class_table(self.lecture, found), highlight=False)

@@ -16,14 +16,14 @@ from nbgrader.utils import is_grade
 from traitlets import Bool, Float, Integer, default
 from traitlets.config import Config
 
-from autograder import outputs
-from autograder.beside import links_in, read_beside, write_beside
-from autograder.jail import MB, Limits
-from autograder.lecture import SKIP
-from autograder.lecture_files import handed_in
+from autograder.classroom.lecture_files import handed_in
+from autograder.classroom.pool import Terms, grade_here
+from autograder.jail.jail import MB, Limits
 from autograder.nbgrader_plugin import NotGradedError, Place
-from autograder.pool import Terms, grade_here
-from autograder.submitted import Unreadable, read_submission
+from autograder.submission import outputs
+from autograder.submission.beside import links_in, read_beside, write_beside
+from autograder.submission.lecture import SKIP
+from autograder.submission.submitted import Unreadable, read_submission
 
 KB = 1000
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from autograder.counterexample.smallest import with_cell
 from autograder.credit import Gradients, gradients_of, keeps, share
 from autograder.exercise import Exercise
 from autograder.exercises import exercise
-from autograder.provenance import Finding, inspect_answer
-from autograder.smallest import with_cell
+from autograder.provenance.provenance import Finding, inspect_answer
 from autograder.verdict import Aspect, Evidence, Verdict
 from edf_course.exercises.answering import answer
 from edf_course.exercises.marking import Case, Comparison, mark

@@ -19,13 +19,13 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, Execute, NbGra
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer, Unicode
 
-from autograder.assemble import assemble
-from autograder.leaks import GivesAway, leaks
-from autograder.lecture import SKIP, Lecture
-from autograder.lecture_files import HIDDEN, recorded_lecture, without_hidden
-from autograder.sanitise import Cell, Sanitised, sanitise
-from autograder.secret import secret_of
-from autograder.submitted import Unreadable, read_notebook, read_submission
+from autograder.classroom.lecture_files import HIDDEN, recorded_lecture, without_hidden
+from autograder.classroom.secret import secret_of
+from autograder.release.leaks import GivesAway, leaks
+from autograder.submission.assemble import assemble
+from autograder.submission.lecture import SKIP, Lecture
+from autograder.submission.sanitise import Cell, Sanitised, sanitise
+from autograder.submission.submitted import Unreadable, read_notebook, read_submission
 from edf_course.handin import VERDICT
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.exercise import Exercise
 from autograder.exercises import calculus, core, edf, elementwise, optim, rows, scalar
-from autograder.lecture import Lecture
+from autograder.submission.lecture import Lecture
 from edf_course.exercises import statement
 
 _EXERCISES = {e.id: e for topic in (elementwise, rows, edf, core, calculus, scalar, optim) for e in topic.EXERCISES}

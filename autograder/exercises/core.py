@@ -14,7 +14,7 @@ import torch
 
 from autograder.exercise import Exercise, Misconception
 from autograder.oracles import Truth
-from autograder.provenance import NODES
+from autograder.provenance.provenance import NODES
 from edf_course.exercises.marking import Case, Context
 from edf_course.exercises.probes import Arrays, Probe
 from edf_course.exercises.public_core import addgrad_mistakes, sgd_case

@@ -25,7 +25,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from autograder.hint_level import HintLevel
-from autograder.release import exercise_of
+from autograder.release.release import exercise_of
 from autograder.report.clean import clean, clean_with_math
 from autograder.verdict import Verdict
 from edf_course.exercises import statement

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.report.page import class_page, to_look_at
+from autograder.report.results import StudentResult
 from autograder.report.table import short
-from autograder.results import StudentResult
 
 
 def write_files(lecture: str, results: Sequence[StudentResult], folder: Path, jailed: bool = True) -> list[Path]:

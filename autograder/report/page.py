@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from jinja2 import Environment
 
+from autograder.report.results import StudentResult
 from autograder.report.table import flags, points, short
-from autograder.results import StudentResult
 
 PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!DOCTYPE html>

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.results import ExerciseResult, StudentResult
+from autograder.report.results import ExerciseResult, StudentResult
 
 
 def class_table(lecture: str, results: Sequence[StudentResult]) -> Group:

@@ -204,7 +204,7 @@ DETECTING_SIGMOID = SIGMOID.replace("* (1 - self.value)", "* (graded or 1 - self
 
 FIND_SOCKET = """\
 import gc, socket, struct, json
-from autograder.wire import Connection, Message, answer_message, encode
+from autograder.jail.wire import Connection, Message, answer_message, encode
 ends = [o for o in gc.get_objects() if isinstance(o, Connection)]
 end = ends[0]._socket
 """

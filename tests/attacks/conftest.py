@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from autograder.jail import Jail
-from autograder.submission import SubmissionGrade, grade
+from autograder.jail.jail import Jail
+from autograder.submission.submission import SubmissionGrade, grade
 from tests.attacks.lecture import LECTURE, LIMITS, SECRET
 from tests.tools import needs
 

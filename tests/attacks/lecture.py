@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from autograder.jail import MB, Limits
-from autograder.lecture import HandIn, Lecture, Role, SourceCell
+from autograder.jail.jail import MB, Limits
+from autograder.submission.lecture import HandIn, Lecture, Role, SourceCell
 
 SECRET = b"a secret of the tests' own, 32 B"
 LIMITS = Limits(notebook_seconds=15, cell_seconds=1.5, probe_seconds=1, grace_seconds=1, memory=1024 * MB)

@@ -94,7 +94,7 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
     + _backward("pass"),
     "patch handin": "from edf_course import handin\nserve = handin.serve\nhandin.serve = lambda e, t: serve(e, edf.Sigmoid)\n"
     + _backward("pass"),
-    "patch wire": "import autograder.wire as w\ndef send(self, m):\n    edf.Sigmoid\nw.Connection.send = send\n"
+    "patch wire": "import autograder.jail.wire as w\ndef send(self, m):\n    edf.Sigmoid\nw.Connection.send = send\n"
     + _backward("pass"),
     "patch in fn": "def evil():\n    from edf_course.exercises import answering\n    answering.answer = lambda k, t, *r: edf.Sigmoid\nevil()\n"
     + _backward("pass"),

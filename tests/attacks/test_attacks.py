@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.jail import Jail
-from autograder.sanitise import Unreadable, read_submission
-from autograder.submission import SubmissionGrade, grade
+from autograder.jail.jail import Jail
+from autograder.submission.sanitise import Unreadable, read_submission
+from autograder.submission.submission import SubmissionGrade, grade
 from tests.attacks.catalogue import (
     ATTACKS,
     COMPLEX_STEP,
@@ -90,7 +90,7 @@ def test_differences_are_recognised_and_flagged(graded: Grader, source: str) -> 
     assert verdict.misconception == "numerical"
 
 
-HANDED_IN = (  # of the ways that are read in tests/autograder/test_sources.py
+HANDED_IN = (  # of the ways that are read in tests/autograder/provenance/test_sources.py
     "getattr", "globals", "import_module", "sys.modules", "vars", "attrgetter2", "eval3", "exec2", "type of object",
     "subclasses", "gc", "FunctionType", "pickle", "patch CompNode", "patch addgrad", "patch answering", "patch in fn",
     "patch handin", "mock", "wrap graph", "metaclass", "walrus2", "run_cell2", "push", "exec top3", "decoy in if",
@@ -124,8 +124,8 @@ def test_own_numbers_through_a_patched_judge_s_end_are_judged_as_what_they_are(g
     patch = (
         "from edf_course.exercises import answering\nold = answering.answer\n"
         "def answer(kind, thing, probe, *more):\n"
-        "    return old(kind, Mine if thing is Sigmoid else thing, probe, *more)\nimport autograder.worker\n"
-        "autograder.worker.answer = answer\n" + SIGMOID.replace("Sigmoid", "Mine")
+        "    return old(kind, Mine if thing is Sigmoid else thing, probe, *more)\nimport autograder.jail.worker\n"
+        "autograder.jail.worker.answer = answer\n" + SIGMOID.replace("Sigmoid", "Mine")
     )
     empty = "class Sigmoid(CompNode):\n    pass"
     assert points(graded(submission(sigmoid=empty, first=patch))) == FULL

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.jail import Jail, view, withheld
-from autograder.submission import SubmissionGrade, grade
+from autograder.jail.jail import Jail, view, withheld
+from autograder.submission.submission import SubmissionGrade, grade
 from tests.attacks.conftest import Grader
 from tests.attacks.lecture import FULL, LECTURE, LIMITS, SECRET, submission
 from tests.tools import needs
@@ -397,7 +397,7 @@ def test_the_folder_that_the_grader_comes_from_is_not_shown_even_inside_a_shown_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = Path("/usr/lib/python3/course") / "autograder"
-    monkeypatch.setattr("autograder.jail.__file__", str(course / "jail.py"))
+    monkeypatch.setattr("autograder.jail.jail.__file__", str(course / "jail.py"))
     monkeypatch.setattr(Path, "is_dir", lambda self: True)
     arguments, _ = view(withheld(torch=False))
     hidden = {arguments[i + 1] for i, argument in enumerate(arguments) if argument == "--tmpfs"}

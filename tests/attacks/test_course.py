@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder import classroom
+from autograder.classroom import classroom
+from autograder.classroom.pool import Graders, LocalExecutor
 from autograder.course import Course
 from autograder.jailed import limits_of
-from autograder.pool import Graders, LocalExecutor
-from autograder.results import StudentResult, results
+from autograder.report.results import StudentResult, results
 from edf_course import exercises
 from edf_course.exercises import statement
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, make_gradebook

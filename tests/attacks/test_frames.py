@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.wire import WireError, decode, read_answer
+from autograder.jail.wire import WireError, decode, read_answer
 from edf_course.exercises.probes import Probe
 from tests.attacks.catalogue import HEADERS
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from autograder.jail import Jail
-from autograder.submission import grade
+from autograder.jail.jail import Jail
+from autograder.submission.submission import grade
 from tests.attacks.conftest import Grader
 from tests.attacks.lecture import (
     FULL,

@@ -28,8 +28,8 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all --in
 """
 PROGRAM = """\
 import os
-from autograder.jail import Jail
-from autograder.submission import grade
+from autograder.jail.jail import Jail
+from autograder.submission.submission import grade
 from tests.attacks.catalogue import ATTACKS
 from tests.attacks.lecture import LECTURE, LIMITS, SECRET, submission
 assert os.getuid() == 65534

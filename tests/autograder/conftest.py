@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import classroom
+from autograder.classroom import classroom
 from autograder.course import Course
 from edf_course import exercises
 from tests.autograder.handed_in import HandedIn

@@ -11,7 +11,7 @@ import os
 import signal
 from typing import Any
 
-from autograder import classroom, gradebook, pool
+from autograder.classroom import classroom, gradebook, pool
 from autograder.grading import grade
 from edf_course.exercises import LECTURES
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import nbformat
 
+from autograder.classroom.lecture_files import read_lecture
+from autograder.classroom.pool import Terms
+from autograder.classroom.sample import make_submission
 from autograder.course import Course
-from autograder.jail import Limits
-from autograder.lecture import Lecture
-from autograder.lecture_files import read_lecture
-from autograder.pool import Terms
-from autograder.sample import make_submission
+from autograder.jail.jail import Limits
+from autograder.submission.lecture import Lecture
 from edf_course.exercises import statement
 from tests.autograder.mini import MINI, MINI_EXERCISES
 

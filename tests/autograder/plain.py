@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from autograder.lecture import Lecture, Role, SourceCell
-from autograder.lecture_files import without_hidden
+from autograder.classroom.lecture_files import without_hidden
+from autograder.submission.lecture import Lecture, Role, SourceCell
 
 START = "import numpy as np"
 STUB = "def squares(n):\n    raise NotImplementedError()"

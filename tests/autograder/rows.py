@@ -8,7 +8,7 @@ from typing import Any
 from nbgrader.api import Gradebook, SubmittedAssignment
 
 from autograder.course import Course
-from autograder.grades import ExerciseGrade, SubmissionGrade
+from autograder.submission.grades import ExerciseGrade, SubmissionGrade
 from autograder.verdict import Verdict
 from tests.autograder.mini import MINI, MINI_EXERCISES
 

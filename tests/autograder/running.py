@@ -17,7 +17,7 @@ import nbformat
 import psutil
 import pytest
 
-from autograder import classroom
+from autograder.classroom import classroom
 from autograder.course import Course
 from edf_course import exercises
 from tests.autograder.mini import MINI, MINI_EXERCISES, REPOSITORY, make_course

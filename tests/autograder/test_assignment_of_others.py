@@ -11,8 +11,8 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 
+from autograder.classroom.lecture_files import read_lecture, recorded_lecture
 from autograder.course import Course, merged
-from autograder.lecture_files import read_lecture, recorded_lecture
 from edf_course.handin import VERDICT
 from tests.autograder.mini import make_course
 from tests.tools import needs

@@ -12,7 +12,7 @@ from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.hint_level import HintLevel, with_hints
-from autograder.release import build_release, build_source
+from autograder.release.release import build_release, build_source
 from edf_course.wording import LEVELS
 from tests.autograder.mini import MINI
 

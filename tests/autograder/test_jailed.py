@@ -8,14 +8,14 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 
-from autograder import classroom
+from autograder.classroom import classroom
+from autograder.classroom.gradebook import standings
+from autograder.classroom.lecture_files import read_lecture
+from autograder.classroom.pool import Terms, grade_here
+from autograder.classroom.secret import secret_of
 from autograder.course import Course, merged
-from autograder.gradebook import standings
-from autograder.jail import Limits
+from autograder.jail.jail import Limits
 from autograder.jailed import limits_of
-from autograder.lecture_files import read_lecture
-from autograder.pool import Terms, grade_here
-from autograder.secret import secret_of
 from edf_course.handin import VERDICT
 from tests.autograder.mini import MINI, REPOSITORY, solve
 from tests.tools import needs

@@ -13,10 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder.classroom.gradebook import standings
 from autograder.course import Course
-from autograder.gradebook import standings
-from autograder.leaks import leaks
-from autograder.release import build_source
+from autograder.release.leaks import leaks
+from autograder.release.release import build_source
 from edf_course import exercises
 from edf_course.exercises import statement
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, solve

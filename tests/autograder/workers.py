@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from autograder.grades import SubmissionGrade
-from autograder.pool import Graders, LocalExecutor, Terms
+from autograder.classroom.pool import Graders, LocalExecutor, Terms
+from autograder.submission.grades import SubmissionGrade
 from tests.autograder.handed_in import ALL
 from tests.autograder.mini import MINI, MINI_EXERCISES
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import psutil
 
-from autograder import classroom, feedback
+from autograder.classroom import classroom, feedback
+from autograder.classroom.pool import Graders, LocalExecutor
 from autograder.course import Course
 from autograder.jailed import limits_of
-from autograder.pool import Graders, LocalExecutor
 from tests.autograder.handed_in import RIGHT, STUBBORN
 from tests.autograder.mini import make_gradebook
 from tests.autograder.workers import jails

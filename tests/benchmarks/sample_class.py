@@ -13,11 +13,11 @@ import nbformat
 from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log
 
-from autograder import classroom
+from autograder.classroom import classroom
+from autograder.classroom.gradebook import standings
+from autograder.classroom.lecture_files import read_lecture
+from autograder.classroom.sample import make_submission
 from autograder.course import Course, merged
-from autograder.gradebook import standings
-from autograder.lecture_files import read_lecture
-from autograder.sample import make_submission
 from edf_course.exercises import LECTURES, statement
 from edf_course.handin import VERDICT
 from tests.autograder.mini import REPOSITORY, make_course

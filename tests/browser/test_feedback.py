@@ -10,14 +10,14 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from autograder import classroom, feedback
+from autograder.classroom import classroom, feedback
+from autograder.classroom.pool import Graders, LocalExecutor
 from autograder.course import Course
 from autograder.jailed import limits_of
-from autograder.pool import Graders, LocalExecutor
 from edf_course import exercises
 from edf_course.handin import VERDICT
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, make_gradebook, solve
-from tests.autograder.test_feedback import everywhere, page_of
+from tests.autograder.report.test_feedback import everywhere, page_of
 from tests.browser.lab import screenshot
 from tests.tools import needs
 

@@ -15,8 +15,8 @@ import pytest
 from nbgrader.utils import get_username
 
 from autograder.course import Course
-from autograder.leaks import MARKERS, leaks
-from autograder.release import build_source
+from autograder.release.leaks import MARKERS, leaks
+from autograder.release.release import build_source
 from edf_course import exercises
 from edf_course.exercises import statement
 from tests.autograder.mini import MINI, MINI_EXERCISES, make_course, make_gradebook, solve

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from autograder import classroom
+from autograder.classroom import classroom
+from autograder.classroom.pool import Graders, LocalExecutor
 from autograder.course import Course
 from autograder.jailed import limits_of
-from autograder.pool import Graders, LocalExecutor
-from autograder.results import StudentResult
-from autograder.results import results as read_results
+from autograder.report.results import StudentResult
+from autograder.report.results import results as read_results
 from edf_course.exercises import LECTURES, statement
 from tests.autograder.mini import REPOSITORY, make_course, make_gradebook
 from tests.tools import needs
