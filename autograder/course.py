@@ -86,13 +86,18 @@ class Course:
 def find_course(start: Path) -> Course:
     """The course that `start` lies in: the nearest folder upwards with an nbgrader_config.py.
 
+    One that lies in the workspace of a course is passed over: somebody may have handed it in, and it would be run.
     Raises: CourseError where there is none.
     """
     start = start.resolve()
-    for folder in (start, *start.parents):
-        if (folder / CONFIG_FILE).is_file():
-            return Course(folder)
-    raise CourseError(f"No {CONFIG_FILE} in {start} or above it: run this in the folder of the course.")
+    found = [folder for folder in (start, *start.parents) if (folder / CONFIG_FILE).is_file()]
+    if not found:
+        raise CourseError(f"No {CONFIG_FILE} in {start} or above it: run this in the folder of the course.")
+    root = found[0]
+    for outer in found[1:]:
+        if root.is_relative_to(outer / "workspace"):
+            root = outer
+    return Course(root)
 
 
 def first_error(outcome: Mapping[str, object]) -> tuple[str, str]:

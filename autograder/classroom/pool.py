@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -182,12 +182,26 @@ def _use_short_temp_dir() -> None:
             tempfile.tempdir = longer
 
 
+@contextmanager
+def _nothing_imported_from_here() -> Iterator[None]:
+    """Keep a Python that is started from importing what lies in the current folder, which may be a submission's."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
 def preheat() -> None:
     """Start the process that local workers are forked from: it imports the judge, while this one does other things."""
     os.environ.update(ONE_THREAD | dict(os.environ))
     _use_short_temp_dir()
     get_context("forkserver").set_forkserver_preload(["autograder.submission.submission"])
-    forkserver.ensure_running()
+    with _nothing_imported_from_here():
+        forkserver.ensure_running()
 
 
 class LocalExecutor(ProcessPoolExecutor):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -284,3 +286,18 @@ def test_where_there_is_no_jail_that_is_said_once_and_soon(handed_in: Path) -> N
 def test_another_version_of_the_autograder_grades_nothing(mini: HandedIn, right: bytes) -> None:
     with pytest.raises(NoCluster, match=f"A worker has edf-autograder {pool.VERSION}, the course 0.0.1"):
         pool.grade_here(right, replace(mini.terms(), version="0.0.1"))
+
+
+def test_workers_import_nothing_from_the_folder_where_grading_was_started(tmp_path: Path) -> None:
+    """It may be the folder of a submission, with a numpy.py in it."""
+    submission, program = tmp_path / "submission", tmp_path / "program.py"
+    submission.mkdir()
+    for name in ("numpy", "signal", "autograder"):
+        (submission / f"{name}.py").write_text("import os; os.mkdir('run')")
+    program.write_text(
+        "import os\nfrom autograder.classroom.pool import LocalExecutor\n"
+        "if __name__ == '__main__':\n    print(LocalExecutor(1).submit(os.getcwd).result())\n"
+    )
+    done = subprocess.run([sys.executable, program], cwd=submission, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(submission)
+    assert not (submission / "run").exists()

@@ -142,6 +142,13 @@ def test_a_course_is_found_from_inside_it(mini_course: Course) -> None:
     assert find_course(mini_course.solutions).root == mini_course.root
 
 
+def test_a_configuration_that_somebody_handed_in_makes_no_course(mini_course: Course) -> None:
+    folder = mini_course.folder("submitted", MINI, "mallory")
+    folder.mkdir(parents=True)
+    (folder / "nbgrader_config.py").write_text("raise SystemExit('run')")
+    assert find_course(folder).root == mini_course.root
+
+
 def test_drift_names_the_file(mini_course: Course) -> None:
     release(mini_course, MINI)
     assert drift(mini_course, MINI) == []
