@@ -234,7 +234,7 @@ print('FOUND', found)
 """
 READS_EVERYTHING = """\
 import os
-kept = {'/jail/autograder/' + name for name in ('wire.py', 'worker.py', 'zygote.py', 'lecture_cells.py')}
+kept = {'/jail/autograder/jail/' + name for name in ('wire.py', 'worker.py', 'zygote.py', 'lecture_cells.py')}
 seen = 0
 for folder, folders, files in os.walk('/'):
     for name in files:
@@ -397,7 +397,7 @@ def test_the_folder_that_the_grader_comes_from_is_not_shown_even_inside_a_shown_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = Path("/usr/lib/python3/course") / "autograder"
-    monkeypatch.setattr("autograder.jail.jail.__file__", str(course / "jail.py"))
+    monkeypatch.setattr("autograder.jail.jail.HERE", course / "jail")
     monkeypatch.setattr(Path, "is_dir", lambda self: True)
     arguments, _ = view(withheld(torch=False))
     hidden = {arguments[i + 1] for i, argument in enumerate(arguments) if argument == "--tmpfs"}

@@ -99,8 +99,10 @@ GRADE = "from autograder.grading import grade; grade(prog_name='edf-course grade
 def command(folder: Path, *arguments: str, program: str = GRADE, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """`edf-course grade` in a course, in a group of processes of its own."""
     known = f"from edf_course import exercises; exercises.LECTURES[{MINI!r}] = {MINI_EXERCISES!r}"
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where these tests do not
+    code = f"{known}; {heeds}; {program}"
     started = subprocess.Popen(
-        [sys.executable, "-c", f"{known}; {program}", "--lecture", MINI, "--workers", str(WORKERS), *arguments],
+        [sys.executable, "-c", code, "--lecture", MINI, "--workers", str(WORKERS), *arguments],
         cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
