@@ -88,4 +88,6 @@ def mathml(tex: str, display: bool) -> str:
     for element in made.iter():  # signs are there by their numbers in HTML; what a student wrote is escaped below
         element.text = html.unescape(element.text or "")
     made.set("alttext", tex)
+    if display:  # where it is wider than the page, it is scrolled, also by keys
+        made.set("tabindex", "0")
     return ElementTree.tostring(made, encoding="unicode")

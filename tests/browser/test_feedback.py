@@ -28,6 +28,7 @@ WRONG = {
 }
 FORMULAS = """Let $y = \\sigma(x)$ and
 $$\\begin{aligned} a &= \\frac{1}{B}\\sum_b x_b \\\\ b &= \\sqrt{a} \\end{aligned}$$"""
+WIDE = r"$$\text{a formula that is wider than a phone} = \text{what stands on its other side} + \text{more of it}$$"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def hand_in(course: Course, student: str) -> None:
     path = course.notebook("submitted", MINI, student)
     path.parent.mkdir(parents=True)
     notebook = nbformat.read(course.notebook("release", MINI), as_version=4)
-    notebook.cells.insert(2, nbformat.v4.new_markdown_cell(FORMULAS))
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell(WIDE if student == "negative" else FORMULAS))
     nbformat.write(notebook, path)
     if student != "unwritten":
         solve(path, "sigmoid", course)
