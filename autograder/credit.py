@@ -1,7 +1,7 @@
 """Points for what is right: of several gradients, those that are, and what they do when they are added up and repeated.
 
 A node with several operands owes each of them a gradient. One that is wrong costs its share of the points for the
-gradient, and nothing of the points for what is asked of the others afterwards.
+gradient; what is asked of the others afterwards keeps its points where at least half of the gradients are right.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Gradients:
 
     @property
     def all_excused(self) -> bool:
-        """Whether something is right, and what is not is at least an attempt."""
-        return bool(self.right) and self.wrong == self.excused
+        """Whether at least half of them are right, and what is not is at least an attempt."""
+        return len(self.right) >= max(len(self.wrong), 1) and self.wrong == self.excused
 
 
 def gradients_of(group: Sequence[Comparison]) -> Gradients:

@@ -54,6 +54,14 @@ def test_one_of_two_gradients_keeps_what_is_asked_afterwards(wrong: dict[str, An
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("right", ["x_grad", "w_grad", "b_grad"])
+def test_one_of_three_gradients_does_not(right: str) -> None:
+    wrong = {name: lambda x, W, g, f=f: np.cos(f(x, W, g)) for name, f in GRADIENTS.items() if name != right}
+    assert points("edf.affine", affine(**wrong)) == {
+        "value": 2, "gradient": 1, "accumulates": 0, "repeatable": 0, "any shape": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "thing",
     [
@@ -108,6 +116,7 @@ X, W_, B_ = (
     lambda x, W, g: x.T @ g / len(g),
     lambda x, W, g: -g.mean(axis=0),
 )
+GRADIENTS = {"x_grad": X, "w_grad": W_, "b_grad": B_}
 FORWARD = lambda x, W, b: x @ W - b  # noqa: E731
 
 
@@ -139,3 +148,22 @@ def test_with_several_operands_the_gradient_is_never_whole_while_one_is_wrong(ex
         assert verdict.points == sum(a.points for a in verdict.aspects.values()) < verdict.max_points
         assert all(float(a.points).is_integer() for a in verdict.aspects.values())
         assert verdict.max_points == asked.statement.points
+
+
+def test_an_operand_that_is_read_twice_is_owed_the_sum_by_whoever_has_all_gradients_right() -> None:
+    class OnlyOnce(CompNode):
+        def __init__(self, a: Any, b: Any) -> None:
+            super().__init__()
+            self.a, self.b = a, b
+
+        def forward(self) -> None:
+            self.value = self.a.value * sig(self.b.value)
+
+        def backward(self) -> None:
+            a, s = self.a.value, sig(self.b.value)
+            self.a.addgrad(self.grad * s)
+            if self.b is not self.a:
+                self.b.addgrad(self.grad * a * s * (1 - s))
+
+    found = points("edf.gate", OnlyOnce)
+    assert (found["gradient"], found["accumulates"]) == (3, 0)
