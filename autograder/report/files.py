@@ -35,4 +35,5 @@ def write_files(lecture: str, results: Sequence[StudentResult], folder: Path, ja
 
 def no_formula(text: str) -> str:
     """Text that a spreadsheet shows and does not run: one that begins like a formula gets an apostrophe in front."""
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) or text[:1] in "\t\r" else text
+    runs = text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@"))
+    return f"'{text}" if runs else text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 
 from autograder.report.results import StudentResult
-from autograder.report.table import flags, points, short
+from autograder.report.table import flags, mistakes, points, short
 
 PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!DOCTYPE html>
@@ -111,15 +111,6 @@ class Column:
     mean: float | None
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A misconception in the class: how many students have it, and in which exercises."""
-
-    name: str
-    students: int
-    where: str
-
-
 def class_page(lecture: str, results: Sequence[StudentResult], jailed: bool) -> str:
     """Return the page, in HTML. `jailed` says whether submissions ran in a jail."""
     graded = [r for r in results if r.total is not None]
@@ -137,20 +128,6 @@ def to_look_at(result: StudentResult) -> list[str]:
     """What an instructor should look at in one submission, a line each."""
     ungraded = [f"not graded: {result.ungraded}"] if result.ungraded else []
     return [*ungraded, *flags(result), *result.mended, *result.notes]
-
-
-def mistakes(results: Sequence[StudentResult]) -> list[Mistake]:
-    """The misconceptions in a class, the most frequent first."""
-    found: dict[str, dict[str, set[str]]] = {}
-    for result in results:
-        for e in result.exercises:
-            if e.misconception:
-                found.setdefault(e.misconception, {}).setdefault(e.exercise, set()).add(result.student)
-    made = [
-        Mistake(name, len(set().union(*where.values())), ", ".join(f"{short(e)} ({len(s)})" for e, s in where.items()))
-        for name, where in found.items()
-    ]
-    return sorted(made, key=lambda m: (-m.students, m.name))
 
 
 def _columns(results: Sequence[StudentResult]) -> list[Column]:

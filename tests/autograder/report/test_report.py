@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from autograder.report.files import no_formula, write_files
-from autograder.report.page import class_page, mistakes, to_look_at
+from autograder.report.page import class_page, to_look_at
 from autograder.report.results import ExerciseResult, StudentResult
-from autograder.report.table import class_table
+from autograder.report.table import class_table, mistakes
 
 LECTURE = "04_edf"
 EVIL = StudentResult(
@@ -47,8 +47,9 @@ def test_formulas_are_defused(text: str) -> None:
     assert no_formula(text) == f"'{text}"
 
 
-def test_other_text_stays_as_it_is() -> None:
-    assert no_formula("At x[0] = 1") == "At x[0] = 1"
+@pytest.mark.parametrize("text", ["At x[0] = 1", ""])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert no_formula(text) == text
 
 
 def test_without_results_no_files_are_written(tmp_path: Path) -> None:
@@ -106,3 +107,16 @@ def test_the_screen_says_what_to_look_at() -> None:
     assert "cleo: sigmoid is flagged (Sigmoid uses edf.Sigmoid)" in shown
     assert "ben: A cell was missing." in shown
     assert "Most often: sign (2×), delegates (1×)" in shown
+
+
+def test_nothing_is_cut_off_where_the_screen_is_narrow() -> None:
+    name = "maximiliane-sophie.musterfrau-von-beispielstadt@students.example"
+    names = ("sigmoid", "backward_pass", "a_fairly_long_name", "another_fairly_long_name")
+    exercises = tuple(ExerciseResult(f"edf.{e}", 6.25, 8) for e in names)
+    console = Console(file=StringIO(), width=60)
+    console.print(class_table(LECTURE, [StudentResult(name, exercises, 25, 32)]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    assert "".join(line.split("│")[1].strip() for line in shown.splitlines() if "│" in line) == f"{name}of"
+    assert "1 sigmoid, 2 backward_pass, 3 a_fairly_long_name" in shown
+    assert shown.count("6.25") == 4
