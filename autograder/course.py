@@ -15,6 +15,8 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 CONFIG_FILE = "nbgrader_config.py"
+LONGEST_NAME = 128  # characters that nbgrader's gradebook has for a student's name
+RENAME = f"rename it: at most {LONGEST_NAME} printable characters, none of * ? [, no dot in front, no space at an end"
 
 
 class CourseError(Exception):
@@ -52,11 +54,11 @@ class Course:
 
     def students(self, lecture: str) -> list[str]:
         """Who has handed in, in alphabetical order; without those of `nameless`."""
-        return [name for name in self._folders(lecture) if name.isprintable()]
+        return [name for name in self._folders(lecture) if may_be_called(name)]
 
     def nameless(self, lecture: str) -> list[str]:
-        """Folders of what was handed in whose name is no text, or none that one may print: nobody can be called so."""
-        return [name for name in self._folders(lecture) if not name.isprintable()]
+        """Folders of what was handed in that nbgrader has no such names for, or whose names cannot be printed."""
+        return [name for name in self._folders(lecture) if not may_be_called(name)]
 
     def _folders(self, lecture: str) -> list[str]:
         submitted = self.folder("submitted", lecture, "*").parent.parent
@@ -81,6 +83,12 @@ class Course:
     def reports(self) -> Path:
         """Where the tables of a graded class are written."""
         return self.root / "workspace" / "course" / "report"
+
+
+def may_be_called(student: str) -> bool:
+    """Whether nbgrader finds a student of that name in its folders and gradebook, and the name can be printed."""
+    fits = student.isprintable() and len(student) <= LONGEST_NAME
+    return fits and student == student.strip() and not student.startswith(".") and not set(student) & set("*?[")
 
 
 def find_course(start: Path) -> Course:

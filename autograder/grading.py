@@ -36,7 +36,7 @@ INTERRUPTED = 130
 @click.option(
     "--students",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of submissions to gather first. Default: the sample class in tests/classroom, where there is one.",
+    help="A folder of submissions to gather first. Default: the sample class in tests/classroom, unless others handed in.",
 )
 @click.option("--only", multiple=True, metavar="STUDENT", help="Grade this student only. May be given more than once.")
 @click.option("--force", is_flag=True, help="Grade also what has not changed since it was graded.")
@@ -94,7 +94,7 @@ class _Run:
         graders = self._graders(jailed)
         try:
             notices = classroom.prepare(self.course, self.lecture)
-            folder = students or (self.sample if self.sample.is_dir() else None)
+            folder = students or self._sample_class()
             notices += classroom.gather(self.course, self.lecture, folder) if folder else []
             for notice in notices:
                 self.console.print(notice, markup=False)
@@ -102,7 +102,7 @@ class _Run:
             try:
                 self._grade(chosen, graders, force, jailed)
             except pool.NoJail as error:
-                if not self._is_the_sample(chosen):
+                if not classroom.is_the_sample(self.course, self.lecture, self.sample, chosen):
                     raise
                 self.console.print(f"No jail here: {error}", markup=False)
                 self.console.print("The sample class is part of this course, so it is graded all the same.")
@@ -113,7 +113,14 @@ class _Run:
             self._feedback(chosen, graders)
         finally:
             graders.close()
-        self._report(chosen, jailed)
+        self._report(chosen)
+        if notices:
+            self.console.print(f"What was left out, or is to be known, is said at the top, in {len(notices)} lines.")
+
+    def _sample_class(self) -> Path | None:
+        """The folder of the sample class; None where there is none, or others have handed in already."""
+        names = {path.stem for path in self.sample.glob("*.py")}
+        return self.sample if names and names.issuperset(self.course.students(self.lecture)) else None
 
     def _graders(self, jailed: bool) -> pool.Graders:
         from autograder.jailed import limits_of
@@ -129,20 +136,19 @@ class _Run:
         everyone = self.course.students(self.lecture)
         unknown = sorted(set(only) - set(everyone))
         if unknown or not everyone:
-            who = f"{', '.join(unknown)} has" if unknown else "nobody has"
-            raise CourseError(f"{who} handed in {self.lecture}: no such folder in workspace/course/submitted.")
+            who = f"by {', '.join(unknown)}" if unknown else "by anybody"
+            where = self.course.folder("submitted", self.lecture, unknown[0] if unknown else "STUDENT")
+            raise CourseError(f"Nothing of {self.lecture} was handed in {who}: there is no {where}.")
         return [student for student in everyone if student in only or not only]
-
-    def _is_the_sample(self, chosen: list[str]) -> bool:
-        return self.sample.is_dir() and set(chosen) <= {path.stem for path in self.sample.glob("*.*")}
 
     def _grade(self, chosen: list[str], graders: pool.Graders, force: bool, jailed: bool) -> None:
         from autograder.classroom import classroom
+        from autograder.report.results import one_line
 
         with self._progress("graded", len(chosen)) as step:
 
             def tell(news: News) -> None:
-                said = f"not graded: {news.ungraded}" if news.ungraded else f"{news.seconds:.1f} s"
+                said = f"not graded: {one_line(news.ungraded)}" if news.ungraded else f"{news.seconds:.1f} s"
                 step(f"{news.student}: {said if news.anew or news.ungraded else 'as before'}")
 
             classroom.grade(self.course, self.lecture, chosen, graders, force=force, jailed=jailed, tell=tell)
@@ -181,13 +187,14 @@ class _Run:
 
             yield step
 
-    def _report(self, chosen: list[str], jailed: bool) -> None:
+    def _report(self, chosen: list[str]) -> None:
         from autograder.report.files import write_files
         from autograder.report.results import results
         from autograder.report.table import class_table
 
         found = results(self.course, self.lecture, chosen)
         self.console.print(class_table(self.lecture, found), highlight=False)
+        jailed = all(result.jailed for result in found)
         if not jailed:
             text = "Graded without a jail: what submissions did to this machine or to each other is not known."
             self.console.print(text)

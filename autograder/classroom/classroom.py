@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.classroom.folder import names_in, printable, submissions_in
 from autograder.classroom.gradebook import Writer, knows, scored
 from autograder.classroom.journal import Journal
 from autograder.classroom.lecture_files import read_lecture
@@ -23,8 +24,8 @@ from autograder.classroom.lock import alone
 from autograder.classroom.pool import VERSION, Graders, Terms
 from autograder.classroom.sample import make_submission
 from autograder.classroom.secret import BadSecret, secret_file, secret_of
-from autograder.classroom.whole import is_part, write_whole
-from autograder.course import Course, CourseError
+from autograder.classroom.whole import write_whole
+from autograder.course import RENAME, Course, CourseError, may_be_called
 from autograder.jailed import limits_of
 from autograder.release.release import build_release, build_source
 from autograder.submission.beside import KEPT, Beside, read_beside, write_beside
@@ -50,7 +51,7 @@ def prepare(course: Course, lecture: str) -> list[str]:
             build_release(course, lecture)
             journal.note("", source=str(_hash(source)))
         return _look_at_the_secret(course, journal) + [
-            f"The folder {name!a} of what was handed in is left out: its name cannot be printed. Rename it."
+            f"The folder {name!a} of what was handed in is left out: nbgrader has no such names for students; {RENAME}."
             for name in course.nameless(lecture)
         ]
 
@@ -79,27 +80,32 @@ def _secret(course: Course) -> bytes:
 def gather(course: Course, lecture: str, folder: Path) -> list[str]:
     """Copy submissions from `folder` to where nbgrader looks for them; returns what a person should know, a line each.
 
-    A submission is STUDENT.ipynb, STUDENT/NN.ipynb, STUDENT/NN/NN.ipynb, or a small source STUDENT.py (sample.py).
+    A submission is STUDENT.ipynb, STUDENT/NN.ipynb or STUDENT/NN/NN.ipynb; or, where there is no such notebook, a small
+    source STUDENT.py (sample.py).
     One that is there already stays, unless it was gathered before and nobody changed it since.
     Raises: CourseError where the folder holds none.
     """
-    found = dict(_submissions(course, lecture, folder))  # by student, how to read it
+    notebooks, notices = submissions_in(folder, lecture)
+    found: dict[str, Callable[[], bytes]] = {s: partial(read_submission, path) for s, path in notebooks.items()}
     if not found:
-        raise CourseError(f"{folder} holds no submissions: notebooks STUDENT.ipynb or STUDENT/{lecture}.ipynb.")
+        found, notices = _small_sources(course, lecture, folder), []
+    if not found:
+        raise CourseError(
+            f"{folder} holds no submissions, STUDENT.ipynb or STUDENT/{lecture}.ipynb, only {names_in(folder)}."
+        )
     with alone(course, lecture):
-        return _take_in(course, lecture, found, folder)
+        return notices + _take_in(course, lecture, found, folder)
 
 
 def _take_in(course: Course, lecture: str, found: Mapping[str, Callable[[], bytes]], folder: Path) -> list[str]:
     journal, notices = Journal(course, lecture), []
     for student, read in sorted(found.items()):
         try:
-            if not student.isprintable():
-                raise Unreadable("the name cannot be printed; rename it")
+            if not may_be_called(student):
+                raise Unreadable(f"nbgrader has no such names for students; {RENAME}")
             content = read()
         except Unreadable as error:
-            who = student if student.isprintable() else ascii(student)
-            notices.append(f"What {who} handed in is left out: {error}.")
+            notices.append(f"What {printable(student)} handed in is left out: {error}.")
             continue
         target = course.notebook("submitted", lecture, student)
         there = _hash(target)
@@ -114,16 +120,22 @@ def _take_in(course: Course, lecture: str, found: Mapping[str, Callable[[], byte
     return notices
 
 
-def _submissions(course: Course, lecture: str, folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _small_sources(course: Course, lecture: str, folder: Path) -> dict[str, Callable[[], bytes]]:
     sources = sorted(folder.glob("*.py"))
-    if sources:
-        release, solution = (_read(course.notebook(step, lecture)) for step in ("release", "source"))
-        yield from ((path.stem, partial(make_submission, path, release, solution)) for path in sources)
-    for path in sorted(folder.glob("*.ipynb")):
-        yield path.stem, partial(read_submission, path)
-    for pattern in (f"*/{lecture}.ipynb", f"*/{lecture}/{lecture}.ipynb"):
-        for path in sorted(folder.glob(pattern)):
-            yield path.relative_to(folder).parts[0], partial(read_submission, path)
+    if not sources:
+        return {}
+    release, solution = (_read(course.notebook(step, lecture)) for step in ("release", "source"))
+    return {path.stem: partial(make_submission, path, release, solution) for path in sources}
+
+
+def is_the_sample(course: Course, lecture: str, folder: Path, students: Iterable[str]) -> bool:
+    """Whether what these students handed in is, byte for byte, what their small sources in `folder` make."""
+    made = _small_sources(course, lecture, folder) if folder.is_dir() else {}
+    return all(
+        student in made
+        and _hash(course.notebook("submitted", lecture, student)) == hashlib.sha256(made[student]()).hexdigest()
+        for student in students
+    )
 
 
 @dataclass(frozen=True)
@@ -227,9 +239,7 @@ class _Room:
     def _content(self, student: str) -> bytes:
         path = self.course.notebook("submitted", self.name, student)
         if not path.exists():
-            others = [p.name for p in sorted(path.parent.glob("*")) if not is_part(p)] if path.parent.is_dir() else []
-            there = ", ".join(others) or "an empty folder"
-            raise Unreadable(f"there is no {path.name} in the submission, only {there}")
+            raise Unreadable(f"there is no {path.name} in the submission, only {names_in(path.parent)}")
         self._check_timestamp(path.parent)
         return read_submission(path)
 

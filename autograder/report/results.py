@@ -43,6 +43,7 @@ class StudentResult:
     """What came of one submission; `ungraded` says why it could not be graded, and is empty where it was.
 
     mended: what had to be put right before it could be graded, and notes: what happened while it ran; a sentence each.
+    jailed: False where it ran without a jail.
     """
 
     student: str
@@ -52,6 +53,7 @@ class StudentResult:
     ungraded: str = ""
     mended: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    jailed: bool = True
 
 
 def results(course: Course, lecture: str, students: Iterable[str]) -> list[StudentResult]:
@@ -60,7 +62,7 @@ def results(course: Course, lecture: str, students: Iterable[str]) -> list[Stude
     journal, known = Journal(course, lecture), standings(course, lecture)
     found = []
     for student in students:
-        ungraded = journal.get(student, "ungraded") or ""
+        ungraded = one_line(journal.get(student, "ungraded") or "")
         standing, path = known.get(student), course.notebook("autograded", lecture, student)
         if ungraded or standing is None or not path.is_file():
             nothing = tuple(ExerciseResult(exercise, None, 0.0) for exercise in graded_cells.values())
@@ -74,7 +76,8 @@ def results(course: Course, lecture: str, students: Iterable[str]) -> list[Stude
         )
         said = notebook["metadata"].get("edf_course", {})
         mended, notes = (tuple(map(one_line, said.get(what, ()))) for what in ("mended", "notes"))
-        found.append(StudentResult(student, exercises, standing.total, standing.max_total, "", mended, notes))
+        total, most, jailed = standing.total, standing.max_total, said.get("jail") != "none"
+        found.append(StudentResult(student, exercises, total, most, "", mended, notes, jailed))
     return found
 
 

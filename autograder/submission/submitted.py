@@ -189,6 +189,6 @@ def _kernelspec(metadata: Any) -> Mapping[str, str]:
     metadata = metadata if isinstance(metadata, dict) else {}
     spec, info = (v if isinstance(v := metadata.get(k), dict) else {} for k in ("kernelspec", "language_info"))
     kept = {k: v for k in ("name", "display_name", "language") if isinstance(v := spec.get(k), str) and v.isprintable()}
-    if "language" not in kept and isinstance(info.get("name"), str):
-        kept["language"] = info["name"]
+    if "language" not in kept and isinstance(language := info.get("name"), str) and language.isprintable():
+        kept["language"] = language
     return kept

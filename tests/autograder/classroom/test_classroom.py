@@ -126,6 +126,16 @@ def _save_in_an_old_format(course: Course, student: str) -> None:
     nbformat.write(notebook, path)
 
 
+def test_what_ran_without_a_jail_is_known_later_too(graded: tuple[Course, Any]) -> None:
+    course, known = graded
+    path = course.notebook("autograded", MINI, "right")
+    jailed = path.read_text()
+    path.write_text(jailed.replace('"jail": "bubblewrap"', '"jail": "none"'))
+    (found,) = results(course, MINI, ["right"])
+    path.write_text(jailed)
+    assert (known["right"].jailed, found.jailed) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("student", "points"),
     [

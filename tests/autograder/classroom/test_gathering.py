@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from autograder.classroom import classroom
+from autograder.classroom.pool import NoJail
 from autograder.classroom.sample import make_submission, read_source
-from autograder.course import Course, CourseError
+from autograder.course import Course, CourseError, may_be_called
 from autograder.grading import grade as grade_command
 from tests.autograder.mini import MINI
 
@@ -51,9 +52,54 @@ def test_gathering_takes_folders_as_nbgrader_and_downloads_have_them(prepared: C
     assert prepared.students(MINI) == ["ada", "ben"]
 
 
-def test_a_folder_without_submissions_is_said(prepared: Course) -> None:
-    with pytest.raises(CourseError, match="holds no submissions"):
-        classroom.gather(prepared, MINI, _folder(prepared))
+def test_a_folder_without_submissions_is_said_with_what_is_in_it(prepared: Course) -> None:
+    folder = _folder(prepared)
+    (folder / "all of them.zip").touch()
+    with pytest.raises(CourseError, match=r"holds no submissions, .* only all of them\.zip"):
+        classroom.gather(prepared, MINI, folder)
+
+
+def test_nothing_in_a_folder_of_submissions_is_passed_over_in_silence(prepared: Course) -> None:
+    folder = _folder(prepared, ada="right", ben="one of two")
+    for path in ("ben/{}", "other name/my work.ipynb", "two/a.ipynb", "two/b.ipynb", "deep/er/{}"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path.format(f"{MINI}.ipynb")).write_text("{}")
+    (folder / "empty").mkdir()
+    for name in ("cleo.zip", "dan.pdf", "dan.py", ".hidden"):
+        (folder / name).touch()
+    assert classroom.gather(prepared, MINI, folder) == [
+        f"ben.ipynb is left out: ben/{MINI}.ipynb is taken for that student.",
+        "cleo.zip is left out: unpack it first.",
+        "dan.pdf is left out: it is no notebook.",
+        "dan.py is left out: it is no notebook.",
+        f"deep is left out: there is no {MINI}.ipynb in it, only er.",
+        f"empty is left out: there is no {MINI}.ipynb in it, only an empty folder.",
+        f"other name is left out: there is no {MINI}.ipynb in it, only my work.ipynb.",
+        f"two is left out: there is no {MINI}.ipynb in it, only a.ipynb, b.ipynb.",
+    ]
+    assert prepared.students(MINI) == ["ada", "ben"]
+
+
+@pytest.mark.parametrize("name", ["a*", "a?", "a[b]c", " ada", "ada ", "..", ".ada", "a" * 129, "\x1b[2J", "\udcff"])
+def test_some_names_nobody_can_have_in_nbgrader_or_its_database(name: str) -> None:
+    """PostgreSQL takes no more than 128 characters."""
+    assert not may_be_called(name)
+
+
+@pytest.mark.parametrize("name", ["Müller, Jörg", "O'Brien", 'quote"d', "日本語", "x+y@uni.example", "ü" * 128, "=1"])
+def test_other_names_are_taken_as_they_are(name: str) -> None:
+    assert may_be_called(name)
+
+
+def test_a_name_that_nobody_can_have_costs_that_submission_alone(prepared: Course) -> None:
+    long = "a" * 129
+    (notice,) = classroom.gather(prepared, MINI, _folder(prepared, **{long: "{}", "eva": "{}"}))
+    assert f"What {long} handed in is left out: nbgrader has no such names" in notice
+    (prepared.folder("submitted", MINI, long)).mkdir(parents=True)
+    assert prepared.students(MINI) == ["eva"]
+    (notice,) = classroom.prepare(prepared, MINI)
+    assert long in notice
+    assert "rename it" in notice
 
 
 def test_a_small_source_that_names_a_cell_the_lecture_lacks_is_refused(prepared: Course, tmp_path: Path) -> None:
@@ -84,14 +130,14 @@ def test_grade_outside_a_course_says_what_to_do(tmp_path: Path, monkeypatch: pyt
 def test_grade_without_submissions_says_so(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = _run(mini_course.root, patch=monkeypatch)
     assert code == 1
-    assert f"nobody has handed in {MINI}" in said
+    assert f"Nothing of {MINI} was handed in by anybody" in said
 
 
 def test_grade_of_somebody_unknown_says_who(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _folder(mini_course, ada="{}")
     code, said = _run(mini_course.root, "--students", str(folder), "--only", "adda", patch=monkeypatch)
     assert code == 1
-    assert f"adda has handed in {MINI}" in said or "adda" in said
+    assert f"Nothing of {MINI} was handed in by adda" in said
 
 
 def test_grade_prints_a_table_and_names_its_files(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +146,51 @@ def test_grade_prints_a_table_and_names_its_files(mini_course: Course, monkeypat
     assert code == 0
     assert "not graded: the file is no notebook: it has no list of cells" in said
     assert (mini_course.reports / f"{MINI}.csv").is_file()
+
+
+def test_names_of_files_do_nothing_to_the_terminal(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = mini_course.folder("submitted", MINI, "mallory")
+    folder.mkdir(parents=True)
+    (folder / "\x1b]0;gotcha\x07").touch()
+    _, said = _run(mini_course.root, patch=monkeypatch)
+    assert f"there is no {MINI}.ipynb in the submission, only '\\x1b]0;gotcha\\x07'" in said
+    assert "\x1b" not in said
+
+
+def _sample(course: Course) -> Path:
+    """A sample class of two, where the command looks for it."""
+    folder = course.root / "tests" / "classroom" / MINI
+    folder.mkdir(parents=True)
+    for student in ("ada", "ben"):
+        (folder / f"{student}.py").write_text("# As it was released.\n")
+    return folder
+
+
+def test_the_sample_class_is_not_mixed_with_others(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sample(mini_course)
+    code, said = _run(mini_course.root, "--students", str(_folder(mini_course, eva="{}")), patch=monkeypatch)
+    assert code == 0, said
+    _run(mini_course.root, patch=monkeypatch)
+    assert mini_course.students(MINI) == ["eva"]
+
+
+def test_where_is_no_jail_only_the_sample_class_itself_is_graded(
+    mini_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not somebody who has the name of a student of it."""
+
+    def grade(*_: object, jailed: bool, **__: object) -> None:
+        if jailed:
+            raise NoJail("there is none")
+        tried.append("without a jail")
+
+    _sample(mini_course)
+    tried: list[str] = []
+    monkeypatch.setattr(classroom, "grade", grade)
+    _run(mini_course.root, patch=monkeypatch)
+    assert tried == ["without a jail"]
+    mini_course.notebook("submitted", MINI, "ada").write_text("{}")
+    code, said = _run(mini_course.root, patch=monkeypatch)
+    assert tried == ["without a jail"]
+    assert code == 1
+    assert "Error: there is none" in said
