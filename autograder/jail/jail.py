@@ -307,7 +307,7 @@ def python() -> Path:
 
 def withheld(torch: bool) -> list[str]:
     """The packages that there are not inside: those that know derivatives."""
-    return sorted({*DERIVATIVES, *TORCH} - ({*TORCH, "sympy"} if torch else set()) - {"autograder"})
+    return sorted({*DERIVATIVES, *TORCH} - ({*TORCH, "sympy", "mpmath"} if torch else set()) - {"autograder"})
 
 
 def package_folders(path: Sequence[str] | None = None) -> list[Path]:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib.util
 import re
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,15 @@ def module_named(name: str) -> types.ModuleType:
         with contextlib.suppress(ImportError):  # of a package that it needs and that is not here
             return importlib.import_module(name)
     return types.ModuleType(name)
+
+
+@functools.cache
+def is_installed(package: str) -> bool:
+    """Whether there is such a package; what is not, and was imported all the same, a notebook made itself."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # one that is loaded, and does not say from where
+        return package in sys.modules
 
 
 def imported(module: str, name: str) -> Any:

@@ -12,12 +12,19 @@ import functools
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from autograder.provenance.detours import find_detour, names_by_text
-from autograder.provenance.steps import codes, contents, find_difference, find_imaginary_step, find_step
+from autograder.provenance.steps import (
+    codes,
+    contents,
+    find_difference,
+    find_exact_numbers,
+    find_imaginary_step,
+    find_step,
+)
 from autograder.provenance.syntax import quote, statement_at, syntax_of
 from edf_course import calculus
 from edf_course.edf import graph, images, losses, mlp, nodes, regularizing, shaping
@@ -26,7 +33,7 @@ from edf_course.scalar import value
 
 DERIVATIVES = frozenset(
     {"aesara", "algopy", "autograd", "autograder", "casadi", "ComputationalGraphPrimer", "findiff", "functorch", "jax"}
-    | {"jaxlib", "keras", "micrograd", "mxnet", "numdifftools", "paddle", "pytensor", "sympy", "symengine"}
+    | {"jaxlib", "keras", "micrograd", "mpmath", "mxnet", "numdifftools", "paddle", "pytensor", "sympy", "symengine"}
     | {"tensorflow", "theano", "tinygrad", "torch", "torchvision"}
 )
 DERIVATIVE_MODULES = ("sklearn.neural_network", "scipy.differentiate")
@@ -77,6 +84,13 @@ class Several:
     things: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """What comes from a module that is no package of this machine, nor among the files that were handed in."""
+
+    module: str
+
+
 def inspect_answer(
     thing: Any,
     comparisons: Sequence[Comparison],
@@ -121,7 +135,9 @@ def _each(thing: Any) -> Iterator[Any]:
 
 
 def _of_the_library(thing: Any, allowed: frozenset[str]) -> str | None:
-    """Say how a thing itself is the library's; None where it is the student's."""
+    """Say how a thing itself is the library's, or may be; None where it is the student's."""
+    if isinstance(thing, Unseen):
+        return f"it comes from {thing.module}, which cannot be read"
     name = _library_name(thing, allowed)
     if name:
         return f"it is the library's {name}"
@@ -153,14 +169,16 @@ def _numerical(
     imaginary = find_imaginary_step(functions)
     if imaginary:
         return Finding("numerical", f"a part of a complex number is taken, and {imaginary} is in the code")
-    if not _noisy(comparisons):
-        return None
-    noisy = "the gradient has the error of a difference quotient"
-    step = find_step(functions, _attributes(thing))
-    if step:
-        return Finding("numerical", f"{noisy}: the code divides by {step}")
-    difference = find_difference(functions)
-    return Finding("numerical", f"{noisy}: {difference}") if difference else None
+    step, difference = find_step(functions, _attributes(thing)), find_difference(functions)
+    exact = find_exact_numbers(functions)
+    found = f"the code divides by {step}" if step else difference
+    if found and _noisy(comparisons):
+        return Finding("numerical", f"the gradient has the error of a difference quotient: {found}")
+    if difference and exact:
+        return Finding("numerical", f"it computes with {exact}, where differences leave no error: {difference}")
+    if step and difference and _rounded(comparisons):
+        return Finding("numerical", f"the gradient is rounded, the code divides by {step}, and there is {difference}")
+    return None
 
 
 def _attributes(thing: Any) -> dict[str, Any]:
@@ -222,9 +240,31 @@ def _behind(thing: Any) -> Iterator[Any]:
         for cell in thing.__closure__ or ():
             yield contents(cell)
         for name in sorted(_globals(thing.__code__) | names_by_text(thing)):
-            yield thing.__globals__.get(name)
+            found = thing.__globals__.get(name)
+            yield from _of_module(found, thing.__code__) if _is_made(found) else (found,)
+        for module, imported in _imports(thing.__code__):
+            own = thing.__globals__.get(f"module {module}")
+            if _is_made(own):
+                yield from (vars(own).get(imported),) if imported else _of_module(own, thing.__code__)
     elif callable(type(thing).__dict__.get("__call__")):
         yield type(thing)
+
+
+def _of_module(module: types.ModuleType, code: types.CodeType) -> Iterator[Any]:
+    """Yield what a function uses of a module that they wrote, and of the modules in it; there is nothing in others."""
+    used = {name for inner in codes(code) for name in inner.co_names}
+    seen: list[types.ModuleType] = []
+    todo = [module]
+    while todo:
+        seen.append(todo.pop())
+        found = [vars(seen[-1]).get(name) for name in sorted(used)]
+        todo += [m for m in found if _is_made(m) and not any(m is one for one in (*seen, *todo))]
+        yield from (one for one in found if not isinstance(one, types.ModuleType))
+
+
+def _is_made(found: Any) -> TypeGuard[types.ModuleType]:
+    """Whether it is a stand-in for a module, as sources.py makes them."""
+    return isinstance(found, types.ModuleType) and found.__spec__ is None
 
 
 def _globals(code: types.CodeType) -> set[str]:
@@ -263,6 +303,8 @@ def _delegate(function: types.FunctionType, allowed: frozenset[str]) -> str | No
     reached = {n: function.__globals__.get(n) for n in _globals(code) | names_by_text(function)}
     reached |= {n: contents(c) for n, c in zip(code.co_freevars, function.__closure__ or (), strict=True)}
     for name, found in ((name, one) for name, thing in sorted(reached.items()) for one in _each(thing)):
+        if isinstance(found, Unseen):
+            return f"{found.module}, which cannot be read"
         module = _module(found)
         if _knows_derivatives(module, allowed):
             return name
@@ -297,3 +339,9 @@ def _noisy(comparisons: Sequence[Comparison]) -> bool:
         if c.got.dtype == np.float64 and largest > 1e-3:
             errors.setdefault(c.name, []).append(float(np.abs(c.got - c.right).max()) / largest)
     return any(min(of_operand) > NOISE for of_operand in errors.values())
+
+
+def _rounded(comparisons: Sequence[Comparison]) -> bool:
+    """Whether a gradient has fewer digits than float64, so that its error tells nothing."""
+    gradients = [c.got.dtype for c in comparisons if c.name.startswith("grad.") and c.got is not None]
+    return any(dtype.kind == "f" and dtype.itemsize < 8 for dtype in gradients)

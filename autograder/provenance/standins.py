@@ -9,20 +9,18 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from autograder.provenance.detours import imported
 from autograder.provenance.provenance import Several
-from autograder.provenance.syntax import SYNTAX, text_of
+from autograder.provenance.syntax import SYNTAX, Unreadable, go_on, text_of
 from edf_course import yours_or_library
 
 Names = dict[str, Any]
 STUDENT = "__main__"
 LONGEST_LINE = 100  # of base classes: Python's own time for one grows with it
-
-
-class Unreadable(Exception):
-    """A notebook that cannot be read; the message says why."""
+MOST_THINGS = 2000  # that one name may stand for
 
 
 def value_of(value: ast.expr, name: str, names: Names) -> Any:
@@ -96,6 +94,7 @@ def _numbers(statement: ast.stmt) -> Iterator[tuple[str, float | complex]]:
 
 def function_of(statement: ast.stmt, name: str, names: Names) -> types.FunctionType:
     """A function with the code of a statement: of a `def` its own, of others the code that they are."""
+    go_on()
     file = str(names["__file__"])
     try:
         code = compile(ast.Module([statement], []), file, "exec")
@@ -112,6 +111,25 @@ def function_of(statement: ast.stmt, name: str, names: Names) -> types.FunctionT
     return made
 
 
+def cannot_fail(statement: ast.stmt, names: Names) -> bool:
+    """Whether a statement only defines: a function, or a class with nothing but functions and bases of the library."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        defaults = (*statement.args.defaults, *statement.args.kw_defaults)
+        plain = all(default is None or isinstance(default, ast.Constant) for default in defaults)
+        return plain and not statement.decorator_list
+    if isinstance(statement, ast.ClassDef):
+        bases = [named(base, names) for base in statement.bases]
+        known = all(isinstance(base, type) and base.__module__ != STUDENT for base in bases)
+        plain = known and not statement.decorator_list and not statement.keywords
+        return plain and all(cannot_fail(inner, names) for inner in statement.body)
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def module_of(file: str) -> str:
+    """The name under which a file is imported: tools/slopes.py is tools.slopes."""
+    return ".".join(PurePosixPath(file).with_suffix("").parts).removesuffix(".__init__")
+
+
 def touched(thing: Any, part: Any) -> Any:
     """What a name stands for after something was done to it, or may have been."""
     if isinstance(thing, type) and thing.__module__ == STUDENT:
@@ -121,7 +139,9 @@ def touched(thing: Any, part: Any) -> Any:
 
 
 def several(thing: Any, more: Any) -> Any:
-    """Both, without what is there already."""
+    """Both, without what is there already. Raises: Unreadable for more than anybody writes."""
     before = thing.things if isinstance(thing, Several) else () if thing is None else (thing,)
+    if len(before) >= MOST_THINGS:
+        raise Unreadable("one name stands for too many things")
     things = (*before, *(() if any(more is one for one in before) else (more,)))
     return Several(things) if len(things) > 1 else things[0]

@@ -39,6 +39,8 @@ FUNCTIONS: dict[str, Callable[..., float]] = {  # of a number or its text
 }
 ONES = frozenset({"ones", "ones_like", "eye", "identity", "sign"})  # of that size, or none
 OF_SAMPLES = frozenset({"gradient", "diff", "polyfit", "derivative", "derivatives", "savgol_filter", "CubicSpline"})
+OF_SAMPLES |= {"chebinterpolate", "chebder", "interpolate", "legder", "make_interp_spline", "polyder"}
+EXACT = frozenset({"longdouble", "float128", "float96", "clongdouble", "Decimal", "Fraction", "decimal", "fractions"})
 PACKAGES = ("builtins", "math", "numpy", "scipy")
 
 
@@ -73,6 +75,17 @@ def find_imaginary_step(functions: Iterable[types.FunctionType]) -> str | None:
                 return made or "imag"
             if made is not None and {"imag", "real", "angle", "conj", "conjugate"} & names:
                 return made
+    return None
+
+
+def find_exact_numbers(functions: Iterable[types.FunctionType]) -> str | None:
+    """Return the name of numbers with more digits than float64 that a function uses."""
+    for function in functions:
+        for code in codes(function.__code__):
+            texts = {c for c in code.co_consts if isinstance(c, str)}
+            found = sorted(EXACT & {*code.co_names, *texts})
+            if found:
+                return found[0]
     return None
 
 
@@ -163,9 +176,12 @@ class _Taken:
             at = n.args[0] if isinstance(n, ast.Call) and len(n.args) == 1 else None
             if not (isinstance(at, ast.BinOp) and isinstance(at.op, (ast.Add, ast.Sub)) and isinstance(n, ast.Call)):
                 continue
-            if isinstance(n.func, ast.Name) and not self._is_of_a_package(n.func):
+            method = (
+                isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name) and n.func.value.id == "self"
+            )
+            if (method or isinstance(n.func, ast.Name)) and not self._is_of_a_package(n.func):
                 place = ast.dump(at)
-                if id(n) in inside or first.setdefault(n.func.id, place) != place:
+                if id(n) in inside or first.setdefault(ast.unparse(n.func), place) != place:
                     return n
         return None
 

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import ast
 import linecache
+import math
+import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 SYNTAX = "__syntax__"  # the attribute of a stand-in that holds the statement which it stands for
 LONGEST_QUOTE = 90
+LONGEST_MADE = 2000  # characters of a text that is put together: a + a + a … doubles with every line
 ONE_TEXT: dict[str, Callable[[Any], Any]] = {
     name: getattr(str, name) for name in ("lower", "upper", "title", "capitalize", "swapcase", "strip")
 }
 
+_until: ContextVar[float] = ContextVar("the time of this thread at which reading ends", default=math.inf)
+
+
+class Unreadable(Exception):
+    """A notebook that cannot be read; the message says why."""
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """In the block, reading may take so many seconds of this thread's own time."""
+    before = _until.set(time.thread_time() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(before)
+
+
+def go_on() -> None:
+    """Raises: Unreadable where reading takes too long: nobody outside the jail waits for what a stranger wrote."""
+    if time.thread_time() > _until.get():
+        raise Unreadable("it takes too long to be read")
+
 
 def syntax_of(function: types.FunctionType) -> Iterator[ast.AST]:
     """Yield the syntax of a function, and of what else begins in the same line; nothing where there is no source."""
+    go_on()
     statement = getattr(function, SYNTAX, None)
     if isinstance(statement, ast.AST):
         yield statement
@@ -93,14 +121,24 @@ def _text_of_call(node: ast.Call, names: Mapping[str, Any]) -> str | None:
     if text is None:
         return None
     if node.func.attr == "join" and len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)):
-        parts = [text_of(part, names) for part in node.args[0].elts]
-        return None if None in parts else text.join(part for part in parts if part is not None)
+        return _joined(node.args[0].elts, names, text)
     if node.func.attr == "replace" and len(node.args) == 2:
         old, new = (text_of(argument, names) for argument in node.args)
-        return None if old is None or new is None else text.replace(old, new)
+        if old is None or new is None or len(text) + text.count(old) * len(new) > LONGEST_MADE:
+            return None
+        return text.replace(old, new)
     return ONE_TEXT[node.func.attr](text) if node.func.attr in ONE_TEXT and not node.args else None
 
 
-def _joined(parts: Any, names: Mapping[str, Any]) -> str | None:
-    texts = [text_of(part, names) for part in parts]
-    return None if None in texts else "".join(text for text in texts if text is not None)
+def _joined(parts: Sequence[ast.expr], names: Mapping[str, Any], between: str = "") -> str | None:
+    texts: list[str] = []
+    left = LONGEST_MADE
+    for part in parts:
+        text = text_of(part, names)
+        if text is None:
+            return None
+        left -= len(text) + len(between)
+        if left < 0:
+            return None
+        texts.append(text)
+    return between.join(texts)

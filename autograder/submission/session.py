@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ from edf_course.exercises import statement
 from edf_course.exercises.probes import Answer, Failure, Probe
 
 Respond = Callable[[Probe], Answer]
-Judge = Callable[[HandIn, Respond], Any]
+Judge = Callable[[HandIn, Respond, Collection[int]], Any]  # with the steps that did not run to their end
 
 LEAST_OUTPUT = 2000  # bytes that a cell may show when those before it have shown too much
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # what nbgrader tells other people's notebooks
@@ -116,6 +116,7 @@ class _Attempt:
     ) -> None:
         self.jail, self.steps, self.judge, self.session = jail, steps, judge, session
         self.deadline, self.without = deadline, without
+        self.unfinished = set(without)
         self.asked = 0
         self.output_left = jail.limits.notebook_output
 
@@ -146,6 +147,8 @@ class _Attempt:
     def _step(self, number: int, step: Cell) -> None:
         seconds = self.jail.limits.cell_seconds
         ran = self._run(number, step, seconds)
+        if ran.values.get("succeeded") is False:
+            self.unfinished.add(number)
         if step.hand_in and ran.type == "hand_in":
             if ran.values != {"exercise": step.hand_in.exercise}:
                 raise Forged("it handed in another exercise in this one's place")
@@ -211,7 +214,7 @@ class _Attempt:
                     sick = error
             return Answer(failure=Failure("raised", str(sick)))
 
-        verdict = self.judge(hand_in, respond)
+        verdict = self.judge(hand_in, respond, self.unfinished)
         if isinstance(sick, Forged):
             raise sick
         if sick is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from autograder.counterexample.smallest import with_cell
@@ -43,7 +44,7 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail, beside: B
             raise Unreadable(f"it is a notebook in {clean.language}, and only Python runs in the jail")
     except Unreadable as error:
         return SubmissionGrade((), str(error), jail=where, seconds=time.monotonic() - start)
-    bench = _Bench(clean, secret, hashlib.sha256(content).digest())
+    bench = _Bench(clean, secret, hashlib.sha256(content).digest(), beside)
     try:
         session = run(jail, clean.steps, bench.judge, plain=lecture.has_tests, beside=beside)
         for name in beside.left_out if beside else ():
@@ -90,12 +91,15 @@ def _graded(clean: Sanitised, session: Session, lecture: Lecture, where: str) ->
 class _Bench:
     """The judge of one submission."""
 
-    def __init__(self, clean: Sanitised, secret: bytes, digest: bytes) -> None:
+    def __init__(self, clean: Sanitised, secret: bytes, digest: bytes, beside: Beside | None) -> None:
         self.clean, self.secret, self.digest = clean, secret, digest
-        self.reader = SourceReader()
+        self.reader = SourceReader(beside.files if beside else {})
 
-    def judge(self, hand_in: HandIn, respond: Respond) -> Verdict:
-        """Ask what was handed in, and decide. An error of the judge's own is no verdict on the student."""
+    def judge(self, hand_in: HandIn, respond: Respond, unfinished: Collection[int]) -> Verdict:
+        """Ask what was handed in, and decide. An error of the judge's own is no verdict on the student.
+
+        unfinished: the numbers of the steps before that were not run to their end.
+        """
         asked = exercise(hand_in.exercise)
         cases = draw_cases(asked, seed_for(self.secret, hand_in.exercise, self.digest))
         answers = ask(respond, cases)
@@ -104,9 +108,11 @@ class _Bench:
             verdict = with_cell(asked, verdict, cases, answers, respond, hand_in.name)
             if verdict.points == 0:
                 return verdict
-            before = self.clean.cells[: self._place(hand_in)]
+            steps = self.clean.steps
+            before = [i for i, cell in enumerate(steps[: self._place(hand_in)]) if cell.hand_in is None]
             finding = self.reader.inspect(
-                [c.source for c in before if c.runs and c.hand_in is None], hand_in.name, comparisons, noticed,
+                [steps[i].source for i in before], hand_in.name, comparisons, noticed,
+                unfinished=[n for n, i in enumerate(before) if i in unfinished],
                 numerical=asked.is_numerical, allowed=asked.allowed,
             )  # fmt: skip
         except Exception as error:  # the numbers are a stranger's: whatever they do to the judge ends here
@@ -115,7 +121,7 @@ class _Bench:
         return verdict if finding is None else flag(verdict, finding)
 
     def _place(self, hand_in: HandIn) -> int:
-        return next(i for i, cell in enumerate(self.clean.cells) if cell.hand_in is hand_in)
+        return next(i for i, cell in enumerate(self.clean.steps) if cell.hand_in is hand_in)
 
 
 def seed_for(secret: bytes, exercise_id: str, digest: bytes) -> int:

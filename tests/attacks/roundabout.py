@@ -21,6 +21,15 @@ def _backward(*lines: str, before: str = "") -> str:
     return before + _HEAD + "".join(f"        {line}\n" for line in lines)
 
 
+_MAKE = """\
+def init(self, x):
+    CompNode.__init__(self)
+    self.x = x
+def make():
+    return type('Sigmoid', (CompNode,), {**vars(edf.Sigmoid), '__module__': 'mine', '__init__': init})
+"""
+_STOLEN = SIGMOID + _MAKE  # its copy, of which nothing says where it comes from
+
 TO_THE_LIBRARY: dict[str, str | list[str]] = {
     "getattr": _backward("b = getattr(edf, 'Sig' + 'moid').backward", _CALL),
     "getattr join": _backward("b = getattr(edf, ''.join(['Sig', 'moid'])).backward", _CALL),
@@ -182,6 +191,26 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
     "nested def": _backward("def inner():", "    return edf.Sigmoid", "inner().backward(self)"),
     "class body exec": _HEAD.replace("(CompNode):", "(CompNode):\n    exec('backward = edf.Sigmoid.backward')")
     + "        pass\n",
+    "globals in fn": _STOLEN + "def f():\n    globals()['Sigmoid'] = make()\nf()",
+    "globals in fn2": _STOLEN + "def f():\n    globals().update(Sigmoid=make())\nf()",
+    "user_ns in fn": _STOLEN + "def f():\n    get_ipython().user_ns['Sigmoid'] = make()\nf()",
+    "__main__ in fn": _STOLEN + "import __main__\ndef f():\n    __main__.Sigmoid = make()\nf()",
+    "setattr in fn": _STOLEN + "def f():\n    setattr(Sigmoid, 'backward', make().backward)\nf()",
+    "setattr in fn2": _STOLEN + "import __main__\ndef f():\n    setattr(__main__, 'Sigmoid', make())\nf()",
+    "event": _STOLEN
+    + "def f(*a):\n    get_ipython().push({'Sigmoid': make()})\nget_ipython().events.register('post_run_cell', f)",
+    "suppressed": "import contextlib\n"
+    + _MAKE
+    + "Sigmoid = make()\nwith contextlib.suppress(Exception):\n    1 / 0\n"
+    + "".join(f"    {line}\n" for line in SIGMOID.splitlines()),
+    "transformed away": [
+        _MAKE + "Sigmoid = make()\n"
+        "get_ipython().input_transformers_cleanup.append(lambda l: [] if 'class Sigmoid' in l[0] else l)",
+        SIGMOID,
+    ],
+    "a module from nowhere": "open('h.py', 'w').write('…')\nfrom h import Sigmoid",
+    "a module from nowhere2": ["open('h.py', 'w').write('…')\nimport h", _backward("h.backward(self)")],
+    "mpmath": _backward("import mpmath", "d = [mpmath.diff(mpmath.exp, v) for v in self.x.value.ravel()]", _ADD),
     "typing": "from typing import TYPE_CHECKING\nSigmoid: type = edf.Sigmoid",
 }
 BY_DIFFERENCES = {
@@ -362,6 +391,34 @@ BY_DIFFERENCES = {
         "d = (f(x + h) - f(x - h)) / (h + h)",
         _ADD,
     ),
+    "longdouble": _backward(
+        _F,
+        "x, h = self.x.value.astype(np.longdouble), np.longdouble(1e-3)",
+        "D = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
+        "d = ((64 * D(h / 4) - 20 * D(h / 2) + D(h)) / 45).astype(float)",
+        _ADD,
+    ),
+    "decimal": _backward(
+        "from decimal import Decimal as D, getcontext",
+        "getcontext().prec = 60",
+        "h = D(10) ** -20",
+        "f = lambda z: 1 / (1 + (-z).exp())",
+        "slope = lambda v: float((f(D(float(v)) + h) - f(D(float(v)) - h)) / (2 * h))",
+        "d = np.vectorize(slope)(self.x.value)",
+        _ADD,
+    ),
+    "rounded": _backward(
+        _F,
+        "x, h = self.x.value, 1e-6",
+        "d = (f(x + h) - f(x - h)) / (2 * h)",
+        "self.x.addgrad((self.grad * d).astype(np.float32))",
+    ),
+    "method": _HEAD.replace(
+        "    def backward", "    def f(self, z):\n        return 1 / (1 + np.exp(-z))\n\n    def backward"
+    )
+    + "        x, h = self.x.value, DATA[3]\n        v = [self.f(x + k * h) for k in (-1, 1)]\n"
+    + "        d = (v[1] - v[0]) / (2 * h)\n        self.x.addgrad(self.grad * d)\n"
+    + _DATA,
 }
 HONEST: dict[str, str | list[str]] = {
     "looks at the library first": [
@@ -422,5 +479,16 @@ HONEST: dict[str, str | list[str]] = {
         "self.x.addgrad(self.grad * f(x) * (f(0 * x) * 2 - f(x)))",
     ),
     "one minus": _backward(_F, "x = self.x.value", "self.x.addgrad(self.grad * f(x) * f(-x))"),
+    "more digits": _backward(
+        "y = self.value.astype(np.longdouble)", "self.x.addgrad((self.grad * (y - y * y)).astype(float))"
+    ),
+    "rounded, with a small number": _backward(
+        "d = self.value * (1 - self.value) / 0.01 * 0.01", "self.x.addgrad((self.grad * d).astype('f4'))"
+    ),
+    "times its cells": [
+        "import time\nget_ipython().events.register('post_run_cell', lambda result: print(time.time()))",
+        SIGMOID,
+    ],
+    "notes in its names": "def note(text):\n    globals()['notes'] = text\nnote('hello')\n" + SIGMOID,
     "tiny clip": _backward("y = np.clip(self.value, 1e-9, 1 - 1e-9)", "self.x.addgrad(self.grad * y * (1 - y))"),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder.jail.jail import Jail
+from autograder.submission.beside import Beside
 from autograder.submission.sanitise import Unreadable, read_submission
 from autograder.submission.submission import SubmissionGrade, grade
 from tests.attacks.catalogue import (
@@ -25,9 +26,21 @@ from tests.attacks.catalogue import (
     UNREADABLE,
     WRITES_EVERYWHERE,
     Attack,
+    backward,
 )  # fmt: skip
 from tests.attacks.conftest import Grader
-from tests.attacks.lecture import FULL, LECTURE, SECRET, SIGMOID, cells, code, notebook, submission, without_an_answer
+from tests.attacks.lecture import (
+    FULL,
+    LECTURE,
+    SECRET,
+    SIGMOID,
+    START,
+    cells,
+    code,
+    notebook,
+    submission,
+    without_an_answer,
+)
 from tests.attacks.roundabout import BY_DIFFERENCES, TO_THE_LIBRARY
 
 
@@ -94,7 +107,7 @@ HANDED_IN = (  # of the ways that are read in tests/autograder/provenance/test_s
     "getattr", "globals", "import_module", "sys.modules", "vars", "attrgetter2", "eval3", "exec2", "type of object",
     "subclasses", "gc", "FunctionType", "pickle", "patch CompNode", "patch addgrad", "patch answering", "patch in fn",
     "patch handin", "mock", "wrap graph", "metaclass", "walrus2", "run_cell2", "push", "exec top3", "decoy in if",
-    "writefile", "Out", "descriptor", "setstate", "check globals",
+    "writefile", "Out", "descriptor", "setstate", "check globals", "globals in fn", "event", "transformed away",
 )  # fmt: skip
 
 
@@ -110,7 +123,33 @@ def test_a_roundabout_way_to_the_library_is_flagged(graded: Grader, way: str) ->
     assert verdict.flagged
 
 
-@pytest.mark.parametrize("way", ["config", "stack", "five point", "polyfit", "cauchy", "dtype D", "self forward data"])
+DECOY = SIGMOID.replace("1 - self.value", "2 - self.value")
+
+
+@pytest.mark.parametrize("before", ["1 / 0", "import os\nos._exit(0)", "while True: pass"])
+def test_a_definition_that_is_never_reached_does_not_stand_for_the_one_that_is(graded: Grader, before: str) -> None:
+    made = cells(sigmoid=DIFFERENCES)
+    made.insert(2, code(f"{before}\n{DECOY}"))
+    result = graded(notebook(made))
+    assert points(result) == (0, *FULL[1:])
+    assert result.exercises[0].verdict is not None
+    assert result.exercises[0].verdict.misconception == "numerical"
+
+
+def test_differences_in_a_file_beside_the_notebook_are_flagged(jail: Jail) -> None:
+    slope = "def slope(f, x, h=1e-6):\n    return (f(x + h) - f(x - h)) / (2 * h)"
+    says = {"first": "from tools import slope", "sigmoid": backward(
+        "self.x.addgrad(self.grad * slope(lambda x: 1 / (1 + np.exp(-x)), self.x.value))")}  # fmt: skip
+    result = grade(submission(**says), LECTURE, SECRET, jail, Beside({"tools.py": slope.encode()}))
+    assert points(result) == (0, *FULL[1:])
+    assert result.exercises[0].verdict is not None
+    assert result.exercises[0].verdict.misconception == "numerical"
+    own = Beside({"mine.py": (START + SIGMOID).encode()})
+    assert points(grade(submission(sigmoid="from mine import *"), LECTURE, SECRET, jail, own)) == FULL
+
+
+@pytest.mark.parametrize("way", ["config", "stack", "five point", "polyfit", "cauchy", "dtype D", "self forward data",
+                                 "longdouble", "decimal", "rounded"])  # fmt: skip
 def test_roundabout_differences_are_flagged(graded: Grader, way: str) -> None:
     result = graded(submission(sigmoid=BY_DIFFERENCES[way]))
     assert points(result) == (0, *FULL[1:])

@@ -130,6 +130,68 @@ def test_each_cell_is_read_once_and_what_was_read_is_kept() -> None:
     assert reader.inspect([START, "Sigmoid = edf.Sigmoid"], "Sigmoid", [], frozenset()) is not None
 
 
+ATTEMPT = "Sigmoid = edf.Sigmoid"
+DECOY = SIGMOID.replace("1 - self.value", "2 - self.value")
+
+
+def with_unfinished(*cells: str) -> Finding | None:
+    return SourceReader().inspect([START, *cells], "Sigmoid", [], frozenset(), unfinished=range(2, len(cells) + 1))
+
+
+@pytest.mark.parametrize("before", ["1 / 0", "raise SystemExit", "import none_such", "class A(none_such):\n    pass"])
+def test_a_definition_that_was_perhaps_never_reached_does_not_stand_for_the_one_before(before: str) -> None:
+    assert with_unfinished(ATTEMPT, f"{before}\n{DECOY}") is not None
+
+
+@pytest.mark.parametrize("how", ["@none_such\nclass", "class Base(none_such):\n    pass\nclass"])
+def test_a_definition_that_failed_itself_does_not_stand_for_the_one_before(how: str) -> None:
+    assert with_unfinished(ATTEMPT, DECOY.replace("class", how, 1)) is not None
+
+
+def test_an_error_behind_the_answer_does_no_harm() -> None:
+    assert with_unfinished(ATTEMPT, f"{SIGMOID}\nprint(Sigmoid.none_such)") is None
+    assert with_unfinished(f"1 / 0\n{SIGMOID}") is None
+
+
+SLOPE = "def slope(f, x, h=1e-6):\n    return (f(x + h) - f(x - h)) / (2 * h)\n"
+BY_SLOPE = SIGMOID.replace(
+    "self.grad * self.value * (1 - self.value)", "self.grad * slope(lambda x: 1 / (1 + np.exp(-x)), self.x.value)"
+)
+FILES = {  # how differences get out of a file beside the notebook: the files, and a cell
+    "from": ({"h.py": SLOPE}, f"from h import slope\n{BY_SLOPE}"),
+    "import": ({"h.py": SLOPE}, "import h\n" + BY_SLOPE.replace("slope(", "h.slope(")),
+    "import as": ({"h.py": SLOPE}, "import h as tools\n" + BY_SLOPE.replace("slope(", "tools.slope(")),
+    "in a folder": ({"tools/h.py": SLOPE}, "import tools.h\n" + BY_SLOPE.replace("slope(", "tools.h.slope(")),
+    "in a package": ({"tools/__init__.py": SLOPE}, f"from tools import slope\n{BY_SLOPE}"),
+    "by another": ({"a.py": "from b import slope", "b.py": SLOPE}, f"from a import slope\n{BY_SLOPE}"),
+    "star": ({"h.py": START + SLOPE + BY_SLOPE}, "from h import *"),
+    "run": ({"h.py": START + SLOPE + BY_SLOPE}, "%run h.py"),
+    "in the function": (
+        {"h.py": SLOPE},
+        BY_SLOPE.replace("        self.x.addgrad", "        from h import slope\n        self.x.addgrad"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", sorted(FILES))
+def test_files_beside_a_notebook_are_read_with_it(way: str) -> None:
+    files, cell = FILES[way]
+    reader = SourceReader({name: text.encode() for name, text in files.items()})
+    noisy, _ = run(SLOPE + BY_SLOPE)
+    finding = reader.inspect([START, cell], "Sigmoid", noisy, frozenset())
+    assert finding is not None
+    assert finding.misconception == "numerical"
+
+
+@pytest.mark.parametrize(
+    "cell", ["from mine import *", "from mine import Sigmoid", "%run mine.py", "import mine\nSigmoid = mine.Sigmoid"]
+)
+def test_an_answer_of_one_s_own_may_lie_in_a_file(cell: str) -> None:
+    own = f"{START}\n{SIGMOID}\ndef compare(x):\n    return edf.Sigmoid(x)\n"
+    reader = SourceReader({"mine.py": own.encode(), "broken.py": b"\xff(", "data.csv": b"1,2"})
+    assert reader.inspect([START, cell], "Sigmoid", [], frozenset()) is None
+
+
 CLASSES = "class A0: pass\n" + "".join(f"class A{i}(A{i - 1}): pass\n" for i in range(1, 3000)) + "Sigmoid = A2999"
 CHAIN = "".join(f"def a{i}(): return a{i + 1}()\n" for i in range(5000)) + "Sigmoid = a0"
 BUSY = {
@@ -147,6 +209,14 @@ BUSY = {
     "stores": "x = []\n" + "x[0] = 1\n" * 15_000,
     "unions": "x: " + "a|" * 50_000 + "b = 1",
     "nothing": "\0",
+    "doubles": "x = 'xxxxxxxxxx'\n" + "x = x + x\n" * 60,
+    "joined": "x = 'xxxxxxxxxx'\n" + "x = ''.join([x, x, x, x])\n" * 30,
+    "replaced": f"x = '{'x' * 1000}'\n" + "x = x.replace('x', x)\n" * 5,
+    "perhaps": "if a:\n x = b()\n" * 12_000,
+    "added up": "x = 0\n" + "x += 0.5\n" * 15_000,
+    "walruses": "f((x := 1)" + ", (x := 1)" * 15_000 + ")",
+    "functions inside": "def g():\n" + " def f(): global x\n" * 4000,
+    "targets": "x, " * 9000 + "= f(" + "1, " * 9000 + ")",
 }
 
 
@@ -155,3 +225,10 @@ def test_no_source_keeps_the_reader_busy(how: str) -> None:
     start = time.process_time()
     found_in(BUSY[how] if "Sigmoid" in BUSY[how] else f"{SIGMOID}\n{BUSY[how]}")
     assert time.process_time() - start < 10
+
+
+def test_reading_ends_when_it_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.provenance.sources.READ_SECONDS", 0.05)
+    finding = found_in("def f():\n    return 1\nx = f()\n" * 5000 + SIGMOID)
+    assert finding is not None
+    assert "too long" in finding.evidence
