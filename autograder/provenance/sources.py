@@ -37,6 +37,7 @@ from edf_course.exercises.marking import Comparison
 PUBLIC = frozenset({"edf_course.check", "edf_course.exercises"})  # functions, and a list of what there is
 WORDS = (":=", "autograder", "course.check", "exercises", "handin")  # cells without them need no second look
 STEERING = ("_transformers", "run_code", "run_cell_async", "run_ast_nodes")  # what is run is not what is written then
+LONGEST_MODULE, MOST_MODULES = 100_000, 20  # bytes of a file beside the notebook, and how many are read
 READ_SECONDS = 8.0  # of work, for a whole notebook; an honest one takes a few hundredths
 DEPTHS = ("body", "orelse", "finalbody")
 MOST_MAGICS = 1_000_000  # characters of a cell times lines in it that look like magics: IPython's time grows with that
@@ -52,7 +53,8 @@ class SourceReader:
     """
 
     def __init__(self, beside: Mapping[str, bytes] | None = None) -> None:
-        self._beside = {name: text for name, text in (beside or {}).items() if name.endswith(".py")}
+        modules = {n: text for n, text in (beside or {}).items() if n.endswith(".py") and len(text) <= LONGEST_MODULE}
+        self._beside = dict(list(modules.items())[:MOST_MODULES])
         self._seconds = READ_SECONDS
         self._begin()
 
@@ -98,7 +100,9 @@ class SourceReader:
         self._steered |= any(word in source for word in STEERING)
 
     def _add_module(self, name: str, source: str) -> None:
-        """A module of their own: what it defines is read as a notebook's cell is."""
+        """A module of their own: what it defines is read as a notebook's cell is. None stands before the library."""
+        if name.partition(".")[0] == LIBRARY:
+            return
         reader = SourceReader()
         reader._names |= {n: known for n, known in self._names.items() if n.startswith("module ")}
         made = reader.names([source])

@@ -192,6 +192,20 @@ def test_an_answer_of_one_s_own_may_lie_in_a_file(cell: str) -> None:
     assert reader.inspect([START, cell], "Sigmoid", [], frozenset()) is None
 
 
+def test_no_file_stands_before_the_library() -> None:
+    files = {"edf_course.py": b"", "edf_course/edf.py": SIGMOID.encode(), "edf_course/__init__.py": b""}
+    for cell in ("Sigmoid = edf.Sigmoid", "import edf_course.edf as e\nSigmoid = e.Sigmoid"):
+        read = [START, "%%writefile edf_course.py\nedf = 1", START, cell]
+        assert SourceReader(files).inspect(read, "Sigmoid", [], frozenset()) is not None
+
+
+def test_a_file_that_is_too_long_to_be_read_is_said() -> None:
+    files = {"h.py": SIGMOID.encode() + b"#" * 10**6}
+    finding = SourceReader(files).inspect([START, "from h import Sigmoid"], "Sigmoid", [], frozenset())
+    assert finding is not None
+    assert "h, which cannot be read" in finding.evidence
+
+
 CLASSES = "class A0: pass\n" + "".join(f"class A{i}(A{i - 1}): pass\n" for i in range(1, 3000)) + "Sigmoid = A2999"
 CHAIN = "".join(f"def a{i}(): return a{i + 1}()\n" for i in range(5000)) + "Sigmoid = a0"
 BUSY = {
