@@ -28,7 +28,7 @@ from autograder.classroom.whole import write_whole
 from autograder.course import RENAME, Course, CourseError, may_be_called
 from autograder.jailed import limits_of
 from autograder.release.release import build_release, build_source
-from autograder.submission.beside import KEPT, Beside, read_beside, write_beside
+from autograder.submission.beside import KEPT, Beside, clear_beside, over, read_beside, write_beside
 from autograder.submission.grades import SubmissionGrade
 from autograder.submission.lecture import Lecture
 from autograder.submission.sanitise import Unreadable, read_submission
@@ -253,7 +253,7 @@ class _Room:
     def _beside(self, student: str) -> Beside:
         """The files that lie beside the notebook: those that were handed in, and over them the course's own."""
         handed = read_beside(self.course.folder("submitted", self.name, student), self.limits.scratch // 2)
-        return Beside({**handed.files, **self.master.files}, handed.left_out)
+        return Beside(over(handed.files, self.master.files), handed.left_out)
 
     def jobs(self, students: Iterable[str]) -> Iterator[tuple[str, bytes, Beside]]:
         """Yield what was handed in, read when its turn comes; what cannot be read is put aside."""
@@ -277,6 +277,7 @@ class _Room:
             self.journal.note(student, graded=self.states[student], ungraded=result.ungraded)
             return
         penalty = self.writer.write(student, result, before)
+        clear_beside(graded)
         for name, content in self._beside(student).files.items():
             write_whole(graded.parent / name, content)
         write_beside(graded.parent, result.files)

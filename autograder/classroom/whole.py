@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 GO_ON = "What was graded before stays graded; when that is put right, run the same command again and it goes on."
+LONGEST = 40  # characters of a name, of which that of its part is made: both are to fit into 255 bytes
 PART = ".part"  # a file that begins with a dot and ends so is the rest of one that was being written
 
 
@@ -15,7 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises: OSError, with the file's name.
     """
-    part = path.with_name(f".{path.name}{PART}")
+    part = path.with_name(f".{path.name[:LONGEST]}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:

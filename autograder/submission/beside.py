@@ -5,13 +5,14 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
+import shutil
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MAX_FILES = 300
-MAX_NAME = 200  # characters of a path
+MAX_NAME = 200  # bytes of a path
 ACTIVE = re.compile(r"html|xml|javascript|ecmascript|svg")  # in the media type of what a browser would run
 KEPT = ("timestamp.txt",)  # nbgrader's own: no submission writes it
 
@@ -32,13 +33,13 @@ def read_beside(folder: Path, most: int, without: Collection[str] = ()) -> Besid
     left_out = []
     for name in _walk(folder):
         path = folder / name
-        kind = path.lstat()
-        if not stat.S_ISREG(kind.st_mode) or name in without or name.endswith(".ipynb"):
-            continue
-        if kind.st_size > most or len(files) >= MAX_FILES:
-            left_out.append(name)
-            continue
         try:
+            kind = path.lstat()
+            if not stat.S_ISREG(kind.st_mode) or name in without or name.endswith(".ipynb"):
+                continue
+            if kind.st_size > most or len(files) >= MAX_FILES or _is_long(name):
+                left_out.append(name)
+                continue
             files[name] = path.read_bytes()
         except OSError:  # it may not be read, or is gone by now
             left_out.append(name)
@@ -47,9 +48,24 @@ def read_beside(folder: Path, most: int, without: Collection[str] = ()) -> Besid
     return Beside(files, tuple(left_out))
 
 
+def over(handed: Mapping[str, bytes], own: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of both; where they cannot lie in one folder, the course's own."""
+    folders = {folder for name in own for folder in _folders_of(name)}
+    fits = {n: c for n, c in handed.items() if n not in folders and not any(f in own for f in _folders_of(n))}
+    return {**fits, **own}
+
+
+def _folders_of(name: str) -> list[str]:
+    return [str(folder) for folder in PurePosixPath(name).parents]
+
+
 def links_in(folder: Path) -> set[str]:
     """The paths in a folder that are links, whatever they lead to."""
     return {name for name in _walk(folder) if (folder / name).is_symlink()}
+
+
+def _is_long(name: str) -> bool:
+    return len(os.fsencode(name)) > MAX_NAME
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -67,22 +83,33 @@ def may_be_written(name: str) -> bool:
     No notebook, nothing that leads elsewhere, and nothing that a browser would run.
     """
     parts = PurePosixPath(name).parts
-    if not parts or len(name) > MAX_NAME or "/".join(parts) != name or not all(map(_PART.fullmatch, parts)):
+    if not parts or "/".join(parts) != name or not all(map(_PART.fullmatch, parts)) or _is_long(name):
         return False
     media, _ = mimetypes.guess_type(name)
     return not name.lower().endswith(".ipynb") and name not in KEPT and not ACTIVE.search(media or "")
 
 
 def write_beside(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files that a submission wrote into the folder of its notebook; links are replaced, never followed."""
+    """Write files that a submission wrote into the folder of its notebook; links are replaced, never followed.
+
+    What cannot be where something else is already is left out.
+    """
     for name, content in files.items():
         if not may_be_written(name):
             continue
         target = folder / name
-        if any(parent.is_symlink() for parent in target.parents if parent.is_relative_to(folder) and parent != folder):
-            continue
-        if target.is_dir():
+        within = [parent for parent in target.parents if parent.is_relative_to(folder)]
+        if target.is_dir() or any(p.is_symlink() or (p.exists() and not p.is_dir()) for p in within if p != folder):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.write_bytes(content)
+
+
+def clear_beside(notebook: Path) -> None:
+    """Remove what an earlier grading has left in a notebook's folder, but for the notebook."""
+    for path in notebook.parent.iterdir() if notebook.parent.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != notebook:
+            path.unlink()

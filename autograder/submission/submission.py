@@ -48,7 +48,7 @@ def grade(content: bytes, lecture: Lecture, secret: bytes, jail: Jail, beside: B
     try:
         session = run(jail, clean.steps, bench.judge, plain=lecture.has_tests, beside=beside)
         for name in beside.left_out if beside else ():
-            session.notes.append(f"The file {name} was not given to the notebook: there is room for less beside it.")
+            session.notes.append(f"The file {name} was not given to it: too large, too many, or too long a name.")
         graded = _graded(clean, session, lecture, where)
     except JailError:
         raise

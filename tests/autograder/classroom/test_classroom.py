@@ -286,3 +286,8 @@ def test_files_handed_in_beside_the_notebook_are_there_and_what_it_writes_comes_
         assert (graded / "told.txt").read_text() == word
     assert _grade(prepared, ["ada"]) == {"ada": False}
     assert not (graded / "evil.html").exists()
+    (path.parent / "told.txt").mkdir()  # where the notebook wrote a file the last time
+    for name in ("x", "n" * 255):
+        (path.parent / "told.txt" / name).touch()
+    assert _grade(prepared, ["ada"]) == {"ada": True}
+    assert [p.name for p in (graded / "told.txt").iterdir()] == ["x"]

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from autograder.submission.beside import MAX_FILES, links_in, may_be_written, read_beside, write_beside
+from autograder.submission.beside import (
+    MAX_FILES,
+    clear_beside,
+    links_in,
+    may_be_written,
+    over,
+    read_beside,
+    write_beside,
+)
 
 
 def test_plain_files_are_read_with_their_folders_and_notebooks_are_not(tmp_path: Path) -> None:
@@ -56,11 +64,27 @@ def test_ordinary_names_may_be_written(name: str) -> None:
     [
         "", "/etc/passwd", "../x", "a/../x", "a//b", "./a", ".bashrc", "a/.ssh/x", "-rf", "x\n", "x\x00", "x\u202etxt",
         "p1.ipynb", "P1.IPYNB", "timestamp.txt", "a.html", "a.HTM", "a.svg", "a.xhtml", "a.js", "a.xml", "x" * 300,
-        "a\\b", "a/", "a:b", "<b>",
+        "日" * 90, "a\\b", "a/", "a:b", "<b>",
     ],
 )  # fmt: skip
 def test_names_that_lead_elsewhere_or_that_a_browser_would_run_may_not(name: str) -> None:
     assert not may_be_written(name)
+
+
+def test_where_files_cannot_lie_side_by_side_those_of_the_course_stay() -> None:
+    handed = {"data": b"", "table.csv/a/b": b"", "data.txt": b"", "more/x": b"", "same": b"theirs"}
+    own = {"data/x": b"", "table.csv": b"", "same": b"own"}
+    assert over(handed, own) == {"data.txt": b"", "more/x": b"", **own}
+
+
+def test_what_an_earlier_grading_left_is_removed_but_for_the_notebook(tmp_path: Path) -> None:
+    for name in ("p1.ipynb", "old", "deep/er/old", ".hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("/tmp")
+    clear_beside(tmp_path / "p1.ipynb")
+    assert [path.name for path in tmp_path.iterdir()] == ["p1.ipynb"]
+    clear_beside(tmp_path / "nobody" / "p1.ipynb")
 
 
 def test_files_are_written_into_the_folder_and_links_are_replaced_or_left(tmp_path: Path) -> None:
@@ -75,6 +99,7 @@ def test_files_are_written_into_the_folder_and_links_are_replaced_or_left(tmp_pa
     (folder / "old").write_text("old")
     (folder / "old").chmod(0o444)
     new = {"x": b"new", "deep/x": b"new", "taken": b"new", "old": b"new", "a/b/c": b"new", "../y": b"new"}
+    new |= {"old/x": b"below a file", "a/b": b"a folder"}
     write_beside(folder, new)
     assert (outside / "x").read_text() == "as it was"
     assert not (folder / "x").is_symlink()
