@@ -142,10 +142,26 @@ def _mlp(stated: Statement, shown: Shown) -> list[str]:
         f"for w, b in [{textwrap.indent(pairs, ' ' * 13).lstrip()}]:",
         "    Phi.append(edf.ParameterPackage())",
         "    Phi[-1].w, Phi[-1].b = edf.Parameter(w), edf.Parameter(b)",
-        f"scores = {shown.name}(Phi, edf.Input({given(shown.arrays['x'])}))",
-        "edf.Forward()",
+        f"x = edf.Input(np.zeros({shown.arrays['x'].shape}))",
+        f"scores = {shown.name}(Phi, x)",
+        f"x.value = {given(shown.arrays['x'])}",
     ]
-    return in_graph(lines, shown.says(lambda n: "scores.value"))
+    if shown.wrong[0].startswith("grad."):
+        lines += [f"loss = edf.SquaredError(scores, edf.Input({given(shown.arrays['t'])}))", "edf.Forward()"]
+        return in_graph([*lines, "edf.Backward(loss)"], [_says_of_stack(shown, n) for n in shown.wrong])
+    values = [n for n in shown.wrong if not n.startswith("grad.")]
+    before = ["before = list(Phi)"] if "changed.Phi" in values else []
+    return in_graph([*lines[:4], *before, *lines[4:], "edf.Forward()"], [_says_of_stack(shown, n) for n in values])
+
+
+def _says_of_stack(shown: Shown, name: str) -> str:
+    if name == "value":
+        return says("scores.value", shown.right[name])
+    if name == "changed.Phi":
+        layers = np.arange(sum(n.startswith("W") for n in shown.arrays))
+        return says("[before.index(package) for package in Phi]", layers, "afterwards the order of Phi")
+    kind, number = name[len("grad.")], name[len("grad.") + 1 :]
+    return says(f"Phi[{number}].{kind.lower()}.grad", shown.right[name])
 
 
 # --- derivatives by nudging -------------------------------------------------------------------------------------------

@@ -171,7 +171,7 @@ def _stacks(probe: Probe) -> Iterator[Probe]:
     deepest = sum(n.startswith("W") for n in arrays)
     for depth in dict.fromkeys((1, min(2, deepest), deepest)):
         for B, width in ((1, 1), (1, 2), (2, 2)):
-            made = {"x": _resized(arrays["x"], (B, width))}
+            made = {n: _resized(arrays[n], (B, width)) for n in ("x", "t")}
             for i in range(depth):
                 made |= {
                     f"W{i}": _resized(arrays[f"W{i}"], (width, width)),

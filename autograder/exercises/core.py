@@ -5,7 +5,7 @@ Their truths are torch's too: the same small graph and the same MLP, written as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -238,18 +238,41 @@ def _mlp_value(
     layers: Sequence[int] | None = None,
 ) -> np.ndarray | None:
     """Return the scores of the layers with these numbers, the last first; None where their shapes do not fit."""
-    h = torch.tensor(arrays["x"])
-    for i in reversed(range(_depth(arrays)) if layers is None else layers):
-        W, b = torch.tensor(arrays[f"W{i}"]), torch.tensor(arrays[f"b{i}"])
+    scores = _stacked({n: torch.tensor(a) for n, a in arrays.items()}, hidden, last, layers)
+    return None if scores is None else scores.numpy()
+
+
+def _stacked(
+    named: Mapping[str, torch.Tensor],
+    hidden: Activation = torch.sigmoid,
+    last: Activation | None = None,
+    layers: Sequence[int] | None = None,
+) -> torch.Tensor | None:
+    h = named["x"]
+    for i in reversed(range(_depth(named)) if layers is None else layers):
+        W, b = named[f"W{i}"], named[f"b{i}"]
         if h.shape[1] != W.shape[0]:
             return None
         h = h @ W - b
         h = hidden(h) if i > 0 else last(h) if last else h
-    return h.numpy()
+    return h
 
 
-def _depth(arrays: Arrays) -> int:
-    return sum(n.startswith("W") for n in arrays)
+def _mlp_truth(depth: int) -> Truth:
+    """The squared distance of the scores to t."""
+    parameters = [f"{kind}{i}" for i in range(depth) for kind in "Wb"]
+
+    def squared_distance(*tensors: torch.Tensor) -> torch.Tensor:
+        named = dict(zip([*parameters, "x", "t"], tensors, strict=True))
+        scores = _stacked(named)
+        assert scores is not None
+        return ((scores - named["t"]) ** 2).sum(dim=1)
+
+    return Truth(squared_distance, [*parameters, "x", "t"], frozenset(parameters), frozenset({"x", "t"}))
+
+
+def _depth(named: Iterable[str]) -> int:
+    return sum(n.startswith("W") for n in named)
 
 
 def _draw_mlp(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -> Case:
@@ -270,13 +293,19 @@ def _mlp_case(aspect: str, probe: Probe) -> Case:
             wrong[f"wrong-function:{f.__name__}"] = _mlp_value(arrays, f)
             wrong[f"wrong-function:{f.__name__} at the end too"] = _mlp_value(arrays, f, f)
         wrong["order-reversed:all"] = _mlp_value(turned)
+    arrays["t"] = rng.normal(size=(B, sizes[0]))
+    _mlp_truth(_depth(arrays)).confirm(arrays | {"upstream": np.ones(B)}, rng)
         wrong["order-reversed:all, squashed"] = _mlp_value(turned, last=torch.sigmoid)
         wrong["order-reversed:hidden"] = _mlp_value(arrays, layers=[0, *range(depth - 1, 0, -1)])
         for i in range(depth):  # counted from the one end and from the other
             without = _mlp_value(arrays, layers=[k for k in range(depth) if k != i])
             wrong |= {f"missing-node:{i}": without, f"missing-node:{i - depth}": without}
     alternatives = {kind: (({"value": v},),) for kind, v in wrong.items() if v is not None}
-    right: dict[str, Any] = {"value": _mlp_value(arrays), "changed.Phi": np.zeros(1)}
+    gradients = {"grad." + n: g for n, g in _mlp_truth(depth).vjp(arrays, np.ones(len(arrays["x"]))).items()}
+    for i in range(depth):  # gradients of Phi[:i] arrive
+        cut = {n: g if int(n[-1]) < i else np.zeros_like(g) for n, g in gradients.items()}
+        alternatives[f"missing-param-grad:{i}"] = ((cut,),)
+    right: dict[str, Any] = {"value": _mlp_value(arrays), "changed.Phi": np.zeros(1)} | gradients
     return Case(aspect, probe, (right,), alternatives=alternatives, sentences=OF_MLP, again=partial(_mlp_case, aspect))
 
 
@@ -288,6 +317,7 @@ def _turned(arrays: Arrays) -> dict[str, np.ndarray]:
 
 def _softmax(h: torch.Tensor) -> torch.Tensor:
     return torch.softmax(h, dim=-1)
+    wrong["stale-state"] = _mlp_value({**arrays, "x": np.zeros_like(arrays["x"])})
 
 
 def _nothing(h: torch.Tensor) -> torch.Tensor:

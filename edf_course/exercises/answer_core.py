@@ -136,7 +136,11 @@ def run_sgd(thing: Any, probe: Probe, record: Record) -> None:
 
 
 def run_mlp(thing: Any, probe: Probe, record: Record) -> None:
-    """Answer with a function (Phi, x): passes hold W0, b0, W1, b1 … from the output to the input, x and upstream."""
+    """Answer with a function (Phi, x): passes hold W0, b0, W1, b1 … from the output to the input, x and a target t.
+
+    The graph is made while x holds zeros, so that scores that are computed too early show. The gradients are those of
+    the squared distance to t.
+    """
     for arrays in probe.passes:
         record.begin_pass()
         with edf.Graph() as graph:
@@ -145,12 +149,19 @@ def run_mlp(thing: Any, probe: Probe, record: Record) -> None:
                 package: Any = edf.ParameterPackage()
                 package.w, package.b = edf.Parameter(arrays[f"W{i}"]), edf.Parameter(arrays[f"b{i}"])
                 Phi.append(package)
-            x = edf.Input(arrays["x"].copy(), "x")
+            x = edf.Input(np.zeros_like(arrays["x"]), "x")
             before = list(Phi)
             scores = thing(Phi, x)
             same = len(Phi) == len(before) and all(now is then for now, then in zip(Phi, before, strict=True))
             if not isinstance(scores, (edf.CompNode, edf.Input)):
                 raise GraphError(f"mlp should return the node of the scores, not {describe(scores)}")
+            x.value = arrays["x"].copy()
             graph.forward()
             record.put("value", scores.value)
             record.put("changed.Phi", [0.0 if same else 1.0])
+            loss = edf.SquaredError(scores, edf.Input(arrays["t"].copy(), "t"))
+            loss.forward()
+            graph.backward(loss)
+            for i, package in enumerate(before):
+                record.put(f"grad.W{i}", package.w.grad)
+                record.put(f"grad.b{i}", package.b.grad)

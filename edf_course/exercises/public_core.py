@@ -128,7 +128,7 @@ def mlp_cases(rng: np.random.Generator) -> list[Case]:
     """Stacks of one to three layers; what is right comes from the library's own."""
     cases = []
     for sizes in ([2, 5, 4], [3, 3, 3, 3], [3, 2]):
-        arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(3, sizes[-1]))}
+        arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(3, sizes[-1])), "t": rng.normal(size=(3, sizes[0]))}
         Phi: list[Any] = []
         with edf.Graph() as graph:
             for i, (n_out, n_in) in enumerate(pairwise(sizes)):
@@ -139,10 +139,18 @@ def mlp_cases(rng: np.random.Generator) -> list[Case]:
             scores = edf.MLP(Phi, edf.Input(arrays["x"]))
             squashed = (edf.Sigmoid(scores), edf.Softmax(scores))
             linear = edf.MLP(Phi, edf.Input(arrays["x"]), activation=lambda x: x)
+            early = edf.MLP(Phi, edf.Input(np.zeros_like(arrays["x"])))
+            loss = edf.SquaredError(scores, edf.Input(arrays["t"]))
             graph.forward()
+            graph.backward(loss)
+        gradients = {f"grad.{k}{i}": p.grad for i, of in enumerate(Phi) for k, p in (("W", of.w), ("b", of.b))}
         alternatives = {"squashed-output": tuple(({"value": node.value},) for node in squashed)}
+        alternatives["stale-state"] = (({"value": early.value},),)
+        for depth in range(len(Phi)):  # gradients of Phi[:depth] arrive
+            cut = {n: g if int(n[-1]) < depth else np.zeros_like(g) for n, g in gradients.items()}
+            alternatives[f"missing-param-grad:{depth}"] = ((cut,),)
         if len(sizes) > 2:
             alternatives["no-activation"] = (({"value": linear.value},),)
-        probe, right = Probe((arrays,)), {"value": scores.value, "changed.Phi": np.zeros(1)}
+        probe, right = Probe((arrays,)), {"value": scores.value, "changed.Phi": np.zeros(1)} | gradients
         cases.append(Case("value", probe, (right,), alternatives=alternatives, sentences=OF_MLP))
     return cases

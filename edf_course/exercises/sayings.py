@@ -47,6 +47,8 @@ OF_MLP = {
     "missing-node": "A layer is left out: each package of Phi makes one.",
     "wrong-function": "Between the layers there should be Sigmoid, no other function.",
     "mutates-input": "Your function changes the list Phi: reversed(Phi), or a slice, leaves it as it was.",
+    "stale-state": "The scores do not follow x: only make nodes, and leave it to Forward to compute.",
+    "missing-param-grad": "Its slope does not reach Phi: let the nodes read the very packages of Phi, no copies of them.",
 }
 
 OF_DIFFERENCES = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edf_course import edf
+from tests.autograder.making import sig
 
 
 def sgd_by_library(parameters, learning_rate):
@@ -111,6 +112,40 @@ def mlp_of_two(Phi, x):
     return edf.Affine(Phi[0], edf.Sigmoid(edf.Affine(Phi[1], x)))
 
 
+def mlp_computed_at_once(Phi, x):
+    h = x.value
+    for package in reversed(Phi):
+        h = h @ package.w.value - package.b.value
+        h = sig(h) if package is not Phi[0] else h
+    return edf.Input(h, "scores")
+
+
+def mlp_of_copies(Phi, x):
+    for old in reversed(Phi[1:]):
+        new = edf.ParameterPackage()
+        new.w, new.b = edf.Parameter(old.w.value), edf.Parameter(old.b.value)
+        x = edf.Sigmoid(edf.Affine(new, x))
+    return edf.Affine(Phi[0], x)
+
+
+class WholeStack(edf.CompNode):
+    """The scores of all layers at once; nothing leads back."""
+
+    def __init__(self, Phi, x):
+        super().__init__()
+        self.Phi, self.x = Phi, x
+
+    def forward(self):
+        self.value = mlp_computed_at_once(self.Phi, self.x).value
+
+    def backward(self):
+        pass
+
+
+def mlp_without_backward(Phi, x):
+    return WholeStack(Phi, x)
+
+
 def mlp_forgetting(Phi, x):
     for package in Phi[:0:-1]:
         edf.Sigmoid(edf.Affine(package, x))
@@ -119,6 +154,9 @@ def mlp_forgetting(Phi, x):
 
 WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.sgd", "delegates", sgd_by_library),
+    ("edf.mlp", "stale-state", mlp_computed_at_once),
+    ("edf.mlp", "missing-param-grad", mlp_of_copies),
+    ("edf.mlp", "missing-param-grad", mlp_without_backward),
     ("edf.mlp", "delegates", edf.MLP),
     ("edf.mlp", "delegates", lambda Phi, x: edf.MLP(Phi, x)),
     ("edf.sgd", "sign", sgd_ascent),
