@@ -169,11 +169,16 @@ def _says_of_stack(shown: Shown, name: str) -> str:
 
 def _nudged(shown: Shown, at: str, argument: str, function: str, made: Sequence[str], result: str) -> list[str]:
     call = f"result = {shown.name}(f, {at})"
+    body = [f"return {function}"]
+    if "k" in shown.arrays:
+        made = [*made, f"start = np.array({given(shown.arrays[at])})"]
+        pairs = f"return y + {float(shown.arrays['k']):.0f} * (z.sum() ** 2 - (z**2).sum()) / 2"
+        body = [f"y = {function}", f"z = {argument} - start  # the nudge: of one entry at a time", pairs]
     lines = [
         *made,
         *([""] if made else []),
         f"def f({argument}):",
-        f"    return {function}",
+        *(f"    {line}" for line in body),
         "",
         f"{at} = np.array({given(shown.arrays[at])})",
         call,

@@ -191,7 +191,8 @@ def _gradients(probe: Probe) -> Iterator[Probe]:
     for shape in dict.fromkeys(((1,), (2,), _capped(x.shape, 1), _capped(x.shape, 2), (3,), x.shape)):
         made = _resized(x, shape)
         made.flat[0] += (3 if x.dtype.kind in "iu" else 3.5) - made.sum()
-        yield replace(probe, passes=({"x": np.round(made, 10), "a": np.zeros(shape), "c": np.ones(shape)},))
+        kept = {"x": np.round(made, 10), "a": np.zeros(shape), "c": np.ones(shape)}
+        yield replace(probe, passes=(kept | _pairs_of(arrays),))
     yield from _whole(probe)
 
 
@@ -200,8 +201,13 @@ def _jacobians(probe: Probe) -> Iterator[Probe]:
     z = rounded(arrays["a"] + arrays["A"] @ arrays["p"])
     for m, n in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2)):
         A, p = _resized(arrays["A"], (m, n)), _resized(arrays["p"], (n,))
-        yield replace(probe, passes=({"p": p, "A": A, "a": np.round(np.resize(z, m) - A @ p, 10)},))
+        made = {"p": p, "A": A, "a": np.round(np.resize(z, m) - A @ p, 10)}
+        yield replace(probe, passes=(made | _pairs_of(arrays),))
     yield from _whole(probe)
+
+
+def _pairs_of(arrays: Arrays) -> dict[str, np.ndarray]:
+    return {"k": arrays["k"]} if "k" in arrays else {}
 
 
 # --- the scalar engine ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 
 from autograder.exercise import Exercise
 from edf_course.exercises.answer_function import (
+    PAIRS,
     Function,
     draw_gradient_probe,
     draw_jacobian_probe,
@@ -20,7 +21,7 @@ from edf_course.exercises.probes import Arrays, Probe
 from edf_course.exercises.public_functions import Variants, wrong_gradients, wrong_jacobians
 from edf_course.exercises.sayings import OF_DIFFERENCES
 
-STEPS = (1.0, 0.5, 0.25, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 1e-3, 1e-4)
+STEPS = (1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.025, 0.02, 0.01, 0.005, 0.002, 1e-3, 1e-4)
 SMALL_STEPS = (1e-5, 1e-6)
 SIDES = ("forward", "backward", "central")
 
@@ -43,11 +44,13 @@ def _gradient_case(aspect: str, arrays: Arrays) -> Case:
 
 
 def _case(aspect: str, arrays: Arrays, right: Arrays, wrong: Variants, again: Callable[[str, Arrays], Case]) -> Case:
+    fallback = {"any shape": "hard-coded-shape", "integers": "int-truncation"}.get(aspect)
     if aspect == "integers":  # zeros: a nudge that integers cut off
         wrong = {kind: numbers for kind, numbers in wrong.items() if kind != "zero"}
+    if "k" in arrays:
+        wrong, fallback = {}, "forgets-restore"
     return Case(
-        aspect, Probe((arrays,)), (right,), alternatives=wrong, sentences=OF_DIFFERENCES,
-        fallback={"any shape": "hard-coded-shape", "integers": "int-truncation"}.get(aspect),
+        aspect, Probe((arrays,)), (right,), alternatives=wrong, sentences=OF_DIFFERENCES, fallback=fallback,
         again=lambda probe: again(aspect, probe.passes[0]),
     )  # fmt: skip
 
@@ -104,10 +107,11 @@ def _gradient_cases(rng: np.random.Generator) -> list[Case]:
         ("integers", (5,)),
         ("integers", (2, 2)),
     ]
-    return [
+    cases = [
         _gradient_case(aspect, draw_gradient_probe(shape, rng, integers=aspect == "integers"))
         for aspect, shape in shapes
     ]
+    return [*cases, _gradient_case("gradient", draw_gradient_probe((5,), rng) | {"k": PAIRS})]
 
 
 def _jacobian_case(aspect: str, arrays: Arrays) -> Case:
@@ -121,9 +125,10 @@ def _jacobian_case(aspect: str, arrays: Arrays) -> Case:
 
 def _jacobian_cases(rng: np.random.Generator) -> list[Case]:
     sizes = [("jacobian", 5, 3), ("jacobian", 2, 4), ("any shape", 1, 6), ("any shape", 4, 1), ("integers", 4, 3)]
-    return [
+    cases = [
         _jacobian_case(aspect, draw_jacobian_probe(m, n, rng, integers=aspect == "integers")) for aspect, m, n in sizes
     ]
+    return [*cases, _jacobian_case("jacobian", draw_jacobian_probe(3, 4, rng) | {"k": PAIRS})]
 
 
 NUMERICAL_GRADIENT = Exercise(

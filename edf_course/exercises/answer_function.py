@@ -12,28 +12,46 @@ from edf_course.exercises.recording import Record
 
 Function = Callable[[np.ndarray], Any]
 
+PAIRS = np.array(1e6)  # so strong that a nudge of 1e-7 that an entry keeps is felt by all the others
+
 
 def scalar_function(arrays: Arrays) -> Function:
-    """Return f(x) = sum(c sin 3(x + a)) + ½ (sum(c x))², of x of any shape; every entry acts on every derivative."""
+    """Return f(x) = sum(c sin 3(x + a)) + ½ (sum(c x))², of x of any shape; every entry acts on every derivative.
+
+    Where the arrays hold a number k, k times the pairs is added, see `_pairs`.
+    """
     a, c = arrays["a"], arrays["c"]
 
     def f(x: np.ndarray) -> Any:
-        return (c * np.sin(3 * (x + a))).sum() + 0.5 * (c * x).sum() ** 2
+        return (c * np.sin(3 * (x + a))).sum() + 0.5 * (c * x).sum() ** 2 + _pairs(x, arrays["x"], arrays.get("k"))
 
     return f
 
 
 def vector_function(arrays: Arrays) -> Function:
-    """Return f(p) = sin(A p + a), (n,) -> (m,)."""
+    """Return f(p) = sin(A p + a), (n,) -> (m,). Where the arrays hold a number k, k times the pairs is added to each."""
     A, a = arrays["A"], arrays["a"]
 
     def f(p: np.ndarray) -> Any:
-        return np.sin(A @ p + a)
+        return np.sin(A @ p + a) + _pairs(p, arrays["p"], arrays.get("k"))
 
     return f
 
 
-def draw_gradient_probe(shape: tuple[int, ...], rng: np.random.Generator, integers: bool = False) -> Arrays:
+def _pairs(x: np.ndarray, start: np.ndarray, k: np.ndarray | None) -> Any:
+    """Return k times the sum of z_i z_j over all pairs, with z = x - start.
+
+    At the start it is 0, and so are its derivatives. It stays 0 while one entry alone is nudged, however coarsely.
+    """
+    if k is None:
+        return 0.0
+    z = x - start
+    return k * (z.sum() ** 2 - (z * z).sum()) / 2
+
+
+def draw_gradient_probe(
+    shape: tuple[int, ...], rng: np.random.Generator, integers: bool = False
+) -> dict[str, np.ndarray]:
     """Draw x, a and c of `scalar_function`, so that all probes punish a coarse step alike.
 
     sum(c x) is kept between 3 and 4 (or so, with integers) or their negatives, and the sine bends the same way in every
@@ -53,7 +71,7 @@ def draw_gradient_probe(shape: tuple[int, ...], rng: np.random.Generator, intege
     return {"x": x, "a": phase / 3 - x, "c": c}
 
 
-def draw_jacobian_probe(m: int, n: int, rng: np.random.Generator, integers: bool = False) -> Arrays:
+def draw_jacobian_probe(m: int, n: int, rng: np.random.Generator, integers: bool = False) -> dict[str, np.ndarray]:
     """Draw p (n,), A (m, n) and a (m,) of `vector_function`, so that all probes punish a coarse step alike."""
     p = rng.integers(-3, 4, n) if integers else rng.uniform(-2, 2, n)
     A = rng.uniform(0.5, 1.2, (m, n)) * rng.choice([-1, 1], (m, n))

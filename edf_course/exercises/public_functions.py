@@ -6,6 +6,7 @@ import numpy as np
 
 from edf_course.calculus import complex_step_gradient, complex_step_jacobian
 from edf_course.exercises.answer_function import (
+    PAIRS,
     draw_gradient_probe,
     draw_jacobian_probe,
     scalar_function,
@@ -19,20 +20,24 @@ Variants = dict[str, tuple[tuple[Arrays, ...], ...]]
 
 
 def gradient_cases(rng: np.random.Generator) -> list[Case]:
-    """Functions of vectors, of a matrix, and of integers."""
+    """Functions of vectors, of a matrix, of integers, and one whose entries act on each other's derivatives alone."""
     cases = []
-    for aspect, shape in (("gradient", (4,)), ("gradient", (2, 3)), ("integers", (5,))):
+    for aspect, shape in (("gradient", (4,)), ("gradient", (2, 3)), ("integers", (5,)), ("pairs", (5,))):
         arrays = draw_gradient_probe(shape, rng, integers=aspect == "integers")
+        if aspect == "pairs":
+            aspect, arrays = "gradient", arrays | {"k": PAIRS}
         right = complex_step_gradient(scalar_function(arrays), arrays["x"])
         cases.append(_case(aspect, arrays, "gradient", right, "x", wrong_gradients(right)))
     return cases
 
 
 def jacobian_cases(rng: np.random.Generator) -> list[Case]:
-    """Functions of few and of many parameters, and of integers."""
+    """Functions of few and of many parameters, of integers, and one whose parameters act on each other's columns."""
     cases = []
-    for aspect, m, n in (("jacobian", 4, 3), ("jacobian", 4, 5), ("integers", 4, 3)):
+    for aspect, m, n in (("jacobian", 4, 3), ("jacobian", 4, 5), ("integers", 4, 3), ("pairs", 3, 4)):
         arrays = draw_jacobian_probe(m, n, rng, integers=aspect == "integers")
+        if aspect == "pairs":
+            aspect, arrays = "jacobian", arrays | {"k": PAIRS}
         right = complex_step_jacobian(vector_function(arrays), arrays["p"])
         cases.append(_case(aspect, arrays, "jacobian", right, "p", wrong_jacobians(right)))
     return cases
@@ -43,6 +48,8 @@ def _case(aspect: str, arrays: Arrays, name: str, right: np.ndarray, at: str, wr
     fallback = None
     if aspect == "integers":  # zeros: a nudge that integers cut off
         fallback, wrong = "int-truncation", {kind: numbers for kind, numbers in wrong.items() if kind != "zero"}
+    if "k" in arrays:
+        fallback, wrong = "forgets-restore", {}
     probe = Probe((arrays,))
     return Case(aspect, probe, (arrays_right,), fallback=fallback, alternatives=wrong, sentences=OF_DIFFERENCES)
 

@@ -83,6 +83,32 @@ def jacobian_int(f, p):
     return np.stack(columns, axis=1)
 
 
+def jacobian_keeps_small_nudges(f, p):
+    q, rows = p.astype(float), []
+    for j in range(len(q)):
+        before = f(q)
+        q[j] += 1e-6
+        rows.append((f(q) - before) / 1e-6)
+    return np.array(rows).T
+
+
+def gradient_keeps_small_nudges(h, one_sided=False):
+    def numerical_gradient(f, x):
+        x, out = np.array(x, dtype=float), np.zeros(x.shape)
+        for i in np.ndindex(x.shape):
+            before = x[i]
+            down = f(x)
+            x[i] = before + h
+            up = f(x)
+            if not one_sided:
+                x[i] = before - h
+                down = f(x)
+            out[i] = (up - down) / (h if one_sided else 2 * h)
+        return out
+
+    return numerical_gradient
+
+
 def quotients(quotient: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A numerical_gradient whose entries are quotient(f, x, e), with e of ones and zeros."""
 
@@ -179,12 +205,19 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("calculus.numerical_gradient", "hard-coded-shape", gradient_of_vectors),
     ("calculus.numerical_gradient", "int-truncation", gradient_into_integers),
     ("calculus.numerical_gradient", "forgets-restore", gradient_nudges_pile_up),
+    ("calculus.numerical_gradient", "forgets-restore", gradient_keeps_small_nudges(1e-5)),
+    ("calculus.numerical_gradient", "forgets-restore", gradient_keeps_small_nudges(1e-6, one_sided=True)),
+    ("calculus.numerical_gradient", "forgets-restore", gradient_keeps_small_nudges(1e-7, one_sided=True)),
+    ("calculus.numerical_gradient", "coarse-step", gradient_h(0.3)),
+    ("calculus.numerical_gradient", None, lambda f, x: gradient_h(1e-5)(f, x).ravel()),
+    ("calculus.jacobian", "forgets-restore", jacobian_keeps_small_nudges),
+    ("calculus.jacobian", "coarse-step", columns(lambda f, p, e: central(f, p, e, 0.3))),
     ("calculus.jacobian", None, columns(central, lambda J: J.sum(axis=0))),
     ("calculus.jacobian", "factor-extra", columns(central, lambda J: 2 * J)),
     ("calculus.jacobian", "sign", columns(central, lambda J: -J)),
     ("calculus.jacobian", "transposed", columns(central, lambda J: J.T)),
     ("calculus.jacobian", "perturbs-all", columns(lambda f, p, e: (f(p + 1e-6) - f(p - 1e-6)) / 2e-6)),
     ("calculus.jacobian", "forgets-restore", jacobian_in_place),
-    ("calculus.jacobian", "hard-coded-shape", SQUEEZED),
+    ("calculus.jacobian", None, SQUEEZED),
 ]  # fmt: skip
 UNSEEN_BY_CHECK = [SQUEEZED]
