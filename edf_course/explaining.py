@@ -33,7 +33,7 @@ def explain(
     """
     noticed = frozenset().union(*(a.noticed for a in answers))
     wrong = [c for c in group if not c.fits]
-    if all(c.failure and c.failure.kind == "unwritten" for c in wrong):
+    if all((c.failure and c.failure.kind == "unwritten") or _is_reshaped(c) for c in wrong):
         return None
     of_value = group[0].aspect == "value"
     found = _mutation(answers, numerical) if not of_value else None
@@ -51,6 +51,12 @@ def explain(
     return seen if seen is told and "factor" in seen.misconception else _in_words_of(group, seen)
 
 
+def _is_reshaped(c: Comparison) -> bool:
+    """Whether these are the right numbers in another shape, which says itself what is wrong."""
+    is_it = c.got is not None and c.got.shape != c.right.shape and c.got.size == c.right.size > 1
+    return is_it and c.got is not None and close(c.got.reshape(c.right.shape), c.right)
+
+
 def _told(group: Sequence[Comparison]) -> Diagnosis | None:
     """Find what can be told of the group as a whole, where no mistake that is known gives its numbers."""
     names = dict.fromkeys(c.name for c in group if not c.fits and not c.name.startswith("changed."))
@@ -63,9 +69,16 @@ def _told(group: Sequence[Comparison]) -> Diagnosis | None:
 OF_WALKS = frozenset({"missing-input-grad", "missing-param-grad", "missing-node", "order-reversed", "no-seed"})
 
 
+TO_ITSELF = (
+    "self.addgrad hands the gradient to this node itself; hand it to what the node reads, as in self.x.addgrad(...)."
+)
+
+
 def _in_the_light_of(noticed: frozenset[str], found: Diagnosis) -> Diagnosis:
     """Tell apart mistakes that give the same numbers, by what was noticed while they came."""
     name = found.misconception
+    if name in ("mutates-grad", "zero", "missing-input-grad") and "to-itself" in noticed:
+        return Diagnosis("missing-input-grad", TO_ITSELF)
     if name == "zero" and "returns" in noticed:
         return say("returns")
     if name == "factor-extra" and "twice" in noticed:

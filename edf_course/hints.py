@@ -206,9 +206,9 @@ def _lost_digits(group: Sequence[Comparison]) -> Diagnosis | None:
 
 
 def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
-    """Entry by entry right where the operand is on one side of 0, and wrong on the other."""
-    wrong = {False: False, True: False}
-    fits = {False: False, True: False}  # somewhere that says something: where what is right is not 0
+    """Entry by entry right where the operand is on one side of 0, and wrong on the other, but for a few entries."""
+    wrong = {False: 0, True: 0}
+    fits = {False: 0, True: 0}  # somewhere that says something: where what is right is not 0
     if all(c.fits or is_slight(c) for c in group):
         return None
     for c in group:
@@ -220,12 +220,13 @@ def _one_sided(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
             bad = ~(np.abs(c.got - c.right) <= 1e-5 * scale)
         telling = ~bad & (np.abs(c.right) > 1e-3 * scale)
         for side, entries in ((True, x > 0), (False, x < 0)):
-            wrong[side] |= bool(bad[entries].any())
-            fits[side] |= bool(telling[entries].any())
-    if wrong[True] == wrong[False] or not fits[wrong[False]]:
-        return None
-    operand = name.removeprefix("grad.") if name != "value" else "x"
-    return say("narrow-domain", side=f"{operand} > 0" if wrong[True] else f"{operand} < 0")
+            wrong[side] += int(bad[entries].sum())
+            fits[side] += int(telling[entries].sum())
+    for side, sign in ((True, ">"), (False, "<")):
+        if wrong[not side] == 0 < fits[not side] and wrong[side] > 2 * fits[side]:
+            operand = name.removeprefix("grad.") if name != "value" else "x"
+            return say("narrow-domain", side=f"{operand} {sign} 0")
+    return None
 
 
 def _operand_of(name: str, context: Context | None) -> np.ndarray | None:

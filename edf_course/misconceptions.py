@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,15 @@ def _inputs(change: Change) -> Prediction:
     return lambda c: {name: change(right, c) for name, right in c.vjp(c.g).items() if name not in c.parameters}
 
 
-def _first_example(c: Context) -> Mapping[str, np.ndarray]:
-    only_first = np.zeros_like(c.g)
-    only_first[0] = c.g[0]
-    return c.vjp(only_first)
+def _one_example(c: Context, which: int = 0) -> Mapping[str, np.ndarray]:
+    only_one = np.zeros_like(c.g)
+    only_one[which] = c.g[which]
+    return c.vjp(only_one)
+
+
+def _last_example(c: Context, as_mean: bool) -> Mapping[str, np.ndarray]:
+    factor = 1 if as_mean else c.B
+    return {n: v * factor for n, v in _one_example(c, -1).items() if n in c.parameters}
 
 
 def _first_row(y: np.ndarray) -> np.ndarray:
@@ -112,6 +118,11 @@ MEAN_OF_INPUTS = Misconception(
     _inputs(lambda right, c: right / c.B),
 )
 
+LAST_EXAMPLE = (
+    "Only the last example of the batch is in your gradient: in a loop over the examples, = keeps the last one alone; "
+    "add them up with +=."
+)
+
 GENERIC = (
     Misconception(
         "sign",
@@ -138,7 +149,7 @@ GENERIC = (
         "The derivative is taken at the wrong place: at the output y, where the input x belongs.",
         lambda c: c.vjp_at_output(c.g) if c.vjp_at_output else None,
     ),
-    Misconception("first-example", "Only the first example of the batch gets a gradient.", _first_example),
+    Misconception("first-example", "Only the first example of the batch gets a gradient.", _one_example),
     Misconception("first-example", "Only the first example gets a value.", value=lambda c: _first_row(c.y)),
     Misconception(
         "first-example",
@@ -148,8 +159,9 @@ GENERIC = (
     Misconception(
         "first-example",
         "Only the first example of the batch is in your gradient.",
-        lambda c: {n: v * c.B for n, v in _first_example(c).items() if n in c.parameters},
+        lambda c: {n: v * c.B for n, v in _one_example(c).items() if n in c.parameters},
     ),
+    *(Misconception("first-example", LAST_EXAMPLE, partial(_last_example, as_mean=mean)) for mean in (True, False)),
     Misconception(
         "first-example",
         "Every example gets the gradient of the first one.",

@@ -15,7 +15,8 @@ from edf_course.exercises.probes import Answer
 from edf_course.hints import Diagnosis, say, strictness
 
 ENOUGH = 3  # entries on either side of a bound
-JUMP = 1e-3  # of the largest entry: beyond a bound all are off by more, or it is a slope that is right near one point
+JUMP = 1e-3  # of the largest entry: beyond a bound most are off by more, or it is a slope that is right near one point
+MOST_SLIGHT = 0.1  # of the right entries, and of the wrong ones: so many may be off by less, near the bound
 OF_SHAPES = re.compile(r"shape|size|index|dimension|broadcast|unpack|axis|axes|length")
 
 
@@ -116,10 +117,14 @@ def same_factor(group: Sequence[Comparison]) -> Diagnosis | None:
 
 
 def bounded(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
-    """Find a bound of the operand: entry by entry right on one side of it, and wrong on the other."""
+    """Find a bound of the operand: entry by entry right on one side of it, and wrong on the other.
+
+    Arrays that are wrong as a whole tell nothing of it: only those count that are right in part.
+    """
     operand = name.removeprefix("grad.")
     bad: list[np.ndarray] = []
     good: list[np.ndarray] = []
+    mixed, slight = False, 0
     for c in (c for c in group if c.name == name):
         x = next(iter(c.context.operands.values())) if c.context and name == "value" else None
         x = c.context.operands.get(operand) if c.context and x is None else x
@@ -129,19 +134,24 @@ def bounded(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
         scale = np.abs(c.right).max()
         with np.errstate(invalid="ignore"):
             wrong = ~(np.abs(got - c.right) <= 1e-5 * scale)
-            slight = wrong & (np.abs(got - c.right) <= JUMP * scale)
-        if slight.any():
-            return None
+            slight += int((wrong & (np.abs(got - c.right) <= JUMP * scale)).sum())
         bad.append(x[wrong])
         good.append(x[~wrong & (np.abs(c.right) > 1e-3 * scale)])  # where right is 0, it says little
+        mixed |= min(bad[-1].size, good[-1].size) >= ENOUGH
     wrong_at, right_at = (np.concatenate(parts) if parts else np.empty(0) for parts in (bad, good))
-    if min(wrong_at.size, right_at.size) < ENOUGH:
+    if not mixed or slight > MOST_SLIGHT * min(wrong_at.size, right_at.size):
         return None
     shown = operand if name != "value" else "x"
     for text, measure in ((shown, lambda x: x), (f"|{shown}|", np.abs)):
         lies, fits = measure(wrong_at), measure(right_at)
         if lies.min() > fits.max():
-            return say("narrow-domain", side=f"{text} > {(lies.min() + fits.max()) / 2:.2g}")
+            return say("narrow-domain", side=f"{text} > {_between(fits.max(), lies.min())}")
         if lies.max() < fits.min():
-            return say("narrow-domain", side=f"{text} < {(lies.max() + fits.min()) / 2:.2g}")
+            return say("narrow-domain", side=f"{text} < {_between(lies.max(), fits.min())}")
     return None
+
+
+def _between(low: float, high: float) -> str:
+    """Return the shortest number between two, such as somebody may have written."""
+    digits = next((d for d in range(6) if low <= round((low + high) / 2, d) <= high), 6)
+    return f"{round((low + high) / 2, digits):g}"

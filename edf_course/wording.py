@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from edf_course.exercises.marking import Comparison, worst_entry
 
 WHAT = {"value": "value", "gradient": "numerical gradient", "jacobian": "Jacobian"}
+NUMBERED = re.compile(r"(value|grad)(\d+)")  # of the first parameter, the second …
 COUNTS = {
     "missing": "{n} of the {of} nodes that lead to the root are not in your list.",
     "foreign": "Your list holds things that are no nodes.",
@@ -53,7 +56,7 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
         return f"Your {thing} has shape {c.got.shape}, but {c.right.shape} is right here."
     if c.name.startswith("changed."):
         most = number(float(np.abs(c.got).max()))
-        return f"Afterwards {c.name.removeprefix('changed.')} is not what it was: it changed by up to {most}."
+        return f"Afterwards {_changed(c.name)} is not what it was: it changed by up to {most}."
     if c.got.dtype.kind == "c":
         return f"Your {thing} is complex; a real one is asked for."
     if c.name in COUNTS:
@@ -73,7 +76,7 @@ def place_of(c: Comparison) -> str:
     """Say which part is wrong, and where it is, and no more."""
     where = f", {WHERE[c.aspect]}" if c.aspect in WHERE else ""
     if c.name.startswith("changed."):
-        return f"{c.name.removeprefix('changed.')} is not left as it was{where}."
+        return f"{_changed(c.name)} is not left as it was{where}."
     thing = _naming(c.name)[0]
     if c.name in COUNTS:
         thing = "list of nodes"
@@ -95,10 +98,24 @@ def _naming(name: str) -> tuple[str, str, str]:
             return ("gradient of the parameter", "grad", operand)
         short = operand.split(".")[-1]
         return (f"gradient of {short}", f"{short}.grad", operand)
+    if (found := NUMBERED.fullmatch(name)) and found[1] == "value":
+        return ("value", _of_parameter(*found.groups()), "")
     if name.startswith("params"):
         listed = f"params[{name.removeprefix('params').removesuffix('@2')}]"
         return (listed, listed, "")
     return (WHAT.get(name, name), name, "x" if name == "value" else "")
+
+
+def _changed(name: str) -> str:
+    """Return what to call that of which "changed.<name>" says how much it changed."""
+    name = name.removeprefix("changed.")
+    found = NUMBERED.fullmatch(name)
+    return _of_parameter(*found.groups()) if found else name
+
+
+def _of_parameter(what: str, counted: str) -> str:
+    """Return how the value or gradient of a parameter is written; the probes count from 1."""
+    return f"parameters[{int(counted) - 1}].{what}"
 
 
 def _ratio(got: float, right: float) -> str:

@@ -90,6 +90,19 @@ ADDGRAD = Exercise(
             "You divide by the length of another axis: the batch is the first one.",
             lambda c: {"delta0": c.delta.sum(axis=0) / c.delta.shape[-1]},
         ),
+        *(
+            Misconception(
+                "wrong-axis",
+                "The sum runs along another axis: the batch is the first one.",
+                partial(lambda axis, c: {"delta0": c.delta.sum(axis=axis) / c.B}, axis),
+            )
+            for axis in (1, -1)
+        ),
+        Misconception(
+            "broadcast",
+            "Each example is divided by B, but one gradient for each is kept: add them up too, over the first axis.",
+            lambda c: {"delta0": c.delta / c.B},
+        ),
         Misconception(
             "factor-missing",
             "You divide by the number of all entries; it should be by the number of examples.",
@@ -280,6 +293,8 @@ def _draw_mlp(aspect: str, B: int, sizes: list[int], rng: np.random.Generator) -
     arrays: dict[str, np.ndarray] = {"x": rng.normal(size=(B, sizes[-1]))}
     for i in range(len(sizes) - 1):
         arrays |= {f"W{i}": rng.normal(size=(sizes[i + 1], sizes[i])), f"b{i}": rng.normal(size=sizes[i])}
+    arrays["t"] = rng.normal(size=(B, sizes[0]))
+    _mlp_truth(_depth(arrays)).confirm(arrays | {"upstream": np.ones(B)}, rng)
     return _mlp_case(aspect, Probe((arrays,)))
 
 
@@ -293,13 +308,12 @@ def _mlp_case(aspect: str, probe: Probe) -> Case:
             wrong[f"wrong-function:{f.__name__}"] = _mlp_value(arrays, f)
             wrong[f"wrong-function:{f.__name__} at the end too"] = _mlp_value(arrays, f, f)
         wrong["order-reversed:all"] = _mlp_value(turned)
-    arrays["t"] = rng.normal(size=(B, sizes[0]))
-    _mlp_truth(_depth(arrays)).confirm(arrays | {"upstream": np.ones(B)}, rng)
         wrong["order-reversed:all, squashed"] = _mlp_value(turned, last=torch.sigmoid)
         wrong["order-reversed:hidden"] = _mlp_value(arrays, layers=[0, *range(depth - 1, 0, -1)])
         for i in range(depth):  # counted from the one end and from the other
             without = _mlp_value(arrays, layers=[k for k in range(depth) if k != i])
             wrong |= {f"missing-node:{i}": without, f"missing-node:{i - depth}": without}
+    wrong["stale-state"] = _mlp_value({**arrays, "x": np.zeros_like(arrays["x"])})
     alternatives = {kind: (({"value": v},),) for kind, v in wrong.items() if v is not None}
     gradients = {"grad." + n: g for n, g in _mlp_truth(depth).vjp(arrays, np.ones(len(arrays["x"]))).items()}
     for i in range(depth):  # gradients of Phi[:i] arrive
@@ -317,7 +331,6 @@ def _turned(arrays: Arrays) -> dict[str, np.ndarray]:
 
 def _softmax(h: torch.Tensor) -> torch.Tensor:
     return torch.softmax(h, dim=-1)
-    wrong["stale-state"] = _mlp_value({**arrays, "x": np.zeros_like(arrays["x"])})
 
 
 def _nothing(h: torch.Tensor) -> torch.Tensor:

@@ -155,6 +155,14 @@ LOGLOSS = node_exercise(
             lambda c: -_columns(c.g) * _hot(c, 1) / c.q,
             lambda c: -np.log((c.q * _hot(c, 1)).sum(axis=1)),
         ),
+        *(
+            Misconception(
+                "off-by-one",
+                "It stands one column off: classes are counted from 0.",
+                partial(lambda shift, c: -_columns(c.g / (c.q * _hot(c)).sum(axis=1)) * _hot(c, shift), shift),
+            )
+            for shift in (-1, 1)
+        ),
         Misconception(
             "wrong-function",
             "q - onehot(y) is the gradient to the scores, behind a softmax; here the gradient to q is asked for.",

@@ -111,13 +111,13 @@ _MOMENTUM: dict[str, list[Path]] = {
     "dampened": [
         _moving(lambda s, v, g, t: s["momentum"] * v + (1 - s["momentum"]) * g),
         _moving(lambda s, v, g, t: s["momentum"] * v + (1 - s["momentum"]) * g if t > 1 else g),
-        _moving(lambda s, v, g, t: (1 - s["momentum"]) * v + s["momentum"] * g),
     ],
+    "beta-swapped": [_moving(lambda s, v, g, t: (1 - s["momentum"]) * v + s["momentum"] * g)],
+    "stale-state": [_moving(_velocity, lambda s, v, g, b: s["lr"] * b)],
     "momentum-misplaced": [
         _moving(_velocity, lambda s, v, g, b: s["lr"] * (g + s["momentum"] * v)),
         _moving(_velocity, lambda s, v, g, b: s["lr"] * s["momentum"] * v),
         _moving(_velocity, lambda s, v, g, b: s["lr"] * (g + v)),
-        _moving(_velocity, lambda s, v, g, b: s["lr"] * b),
         _moving(_velocity, lambda s, v, g, b: s["lr"] * g + s["momentum"] * v),
         _moving(_velocity, lambda s, v, g, b: s["lr"] * g + s["momentum"] * b),
         _moving(lambda s, v, g, t: s["momentum"] * (v + g)),
@@ -133,6 +133,8 @@ _MOMENTUM: dict[str, list[Path]] = {
 _MOMENTUM_SENTENCES = {
     "dampened": "The gradient is weighted by 1 - momentum; here it is added whole: v = momentum * v + g.",
     "momentum-misplaced": "momentum belongs to what is kept: v = momentum * v + g, and then p goes by -lr * v.",
+    "beta-swapped": "The weights are swapped, and the gradient needs none: v = momentum * v + g.",
+    "stale-state": "The step goes along v as it was before: update v first, then p.",
     "sums": "All gradients are summed up; each step keeps only its share: v = momentum * v + g.",
     "overwrites": "Nothing is carried from step to step: v has to be kept for each parameter.",
     "factor-missing": "The learning rate is missing.",

@@ -89,6 +89,11 @@ SOFTMAX = node_exercise(
             lambda c: c.y * (1 - c.y),
         ),
         Misconception(
+            "first-example",
+            "The Jacobian of the first example is taken for all: each row has one of its own.",
+            lambda c: c.g * c.y[:1] - (c.g * c.y[:1]).sum(axis=-1, keepdims=True) * c.y[:1],
+        ),
+        Misconception(
             "factor-missing",
             "What is subtracted is the sum of g y over the row, not its mean.",
             lambda c: c.y * (c.g - (c.g * c.y).mean(axis=-1, keepdims=True)),
@@ -164,6 +169,22 @@ RMS_NORM = node_exercise(
             "wrong-axis",
             "The sum of g x runs along the batch; it belongs to each row.",
             lambda c: c.g / _rms(c) - c.x * (c.g * c.x).sum(axis=0) / c.x.shape[1] / _rms(c) ** 3,
+        ),
+        *(
+            Misconception(
+                "wrong-axis",
+                "The sum of g y runs over more than the row; it belongs to each row.",
+                partial(lambda axis, c: (c.g - c.y * (c.g * c.y).sum(axis=axis) / c.x.shape[1]) / _rms(c), axis),
+            )
+            for axis in (0, None)
+        ),
+        *(
+            Misconception(
+                "wrong-axis",
+                "The mean of g y runs over more than the row; it belongs to each row.",
+                partial(lambda axis, c: (c.g - c.y * (c.g * c.y).mean(axis=axis)) / _rms(c), axis),
+            )
+            for axis in (0, None)
         ),
         Misconception(
             "operand-missing",

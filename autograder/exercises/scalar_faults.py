@@ -144,7 +144,7 @@ _RULES: list[tuple[str, str, Rule]] = [
     ("**", "power-rule", lambda n, x, g: (g * n.exponent * x[0] ** (n.exponent + 1),)),
     ("**", "power-rule", lambda n, x, g: (g * (n.exponent - 1) * x[0] ** n.exponent,)),
     ("**", "wrong-function", lambda n, x, g: (g * n.data * math.log(abs(x[0])),)),
-    ("**", "wrong-function", lambda n, x, g: (g * n.data,)),
+    ("**", "power-rule", lambda n, x, g: (g * n.data,)),
     ("exp", "wrong-point", lambda n, x, g: (g * x[0],)),
     ("exp", "wrong-point", lambda n, x, g: (g * math.exp(n.data),)),
     ("exp", "wrong-function", lambda n, x, g: (g * x[0] * math.exp(x[0] - 1),)),

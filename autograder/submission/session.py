@@ -6,6 +6,7 @@ already stay. So a sick cell costs what depends on it, and nothing else.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,6 +35,8 @@ from edf_course.exercises import statement
 from edf_course.exercises.probes import Answer, Failure, Probe
 
 Respond = Callable[[Probe], Answer]
+OF_CELL = re.compile(r"\((?:<ipython-input-[^>]*>|\d+\.py), (line \d+)\)")  # where a cell has a SyntaxError
+
 Judge = Callable[[HandIn, Respond, Collection[int]], Any]  # with the steps that did not run to their end
 
 LEAST_OUTPUT = 2000  # bytes that a cell may show when those before it have shown too much
@@ -198,7 +201,8 @@ class _Attempt:
         answers = [n for n, step in enumerate(self.steps) if step.grade_id == own]
         for output in [*(o for n in answers for o in self.session.outputs.get(n, [])), *shown]:
             if output["output_type"] == "error":
-                return f"nothing was handed in: {output['ename']}: {output['evalue']}".rstrip(": ")
+                said = OF_CELL.sub(r"(\1)", output["evalue"])
+                return f"nothing was handed in: {output['ename']}: {said}".rstrip(": ")
         return f"nothing was handed in: hand_in was not called for {hand_in.exercise}"
 
     def _hand_in(self, hand_in: HandIn) -> Any:

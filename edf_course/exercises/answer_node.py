@@ -164,8 +164,11 @@ def _library_nodes(node: type) -> Iterator[type]:
 
 
 def _watch(node: Any, operands: list[Any], record: Record) -> list[Any]:
-    """Note what the node's backward returns, and whether it runs the node's forward again with operands nudged."""
-    backward, forward = node.backward, node.forward
+    """Note what the node's backward returns, and whether it hands a gradient to the node itself.
+
+    Noticed too is a backward that runs the node's forward again with operands nudged.
+    """
+    backward, forward, addgrad = node.backward, node.forward, node.addgrad
     returned: list[Any] = []
     before: list[np.ndarray] = []  # what the operands were when backward began; empty outside backward
 
@@ -181,7 +184,12 @@ def _watch(node: Any, operands: list[Any], record: Record) -> list[Any]:
             record.noticed.add("forward-in-backward")
         return forward()
 
-    node.backward, node.forward = watched_backward, watched_forward
+    def watched_addgrad(delta: Any) -> None:
+        if before:
+            record.noticed.add("to-itself")
+        addgrad(delta)
+
+    node.backward, node.forward, node.addgrad = watched_backward, watched_forward, watched_addgrad
     return returned
 
 

@@ -327,7 +327,7 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.sigmoid", "double-count", AddsTwice),
     ("edf.sigmoid", "double-count", AddsBothWays),
     ("edf.sigmoid", "double-count", AddsWhatIsThere),
-    ("edf.sigmoid", "mutates-grad", AddsToItself),
+    ("edf.sigmoid", "missing-input-grad", AddsToItself),
     ("edf.sigmoid", "overwrites", OnlyTheFirst),
     ("edf.sigmoid", "no-accumulation", AveragesReaders),
     ("edf.sigmoid", "zero", PassesInBackward),

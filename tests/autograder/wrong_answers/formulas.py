@@ -159,6 +159,7 @@ SOFTMAX: list[tuple[str | None, Any]] = [
     ("operand-missing", unary(softmax, lambda x, y, g: y * (g - g.sum(-1, keepdims=True)))),
     ("zero", unary(softmax, lambda x, y, g: np.stack([(np.diag(r) - np.outer(r, r)).sum(1) for r in y]))),
     ("first-example", unary(softmax, lambda x, y, g: np.broadcast_to(softmax_grad(x, y, g)[0], x.shape))),
+    ("first-example", unary(softmax, lambda x, y, g: g @ (np.diag(y[0]) - np.outer(y[0], y[0])))),
     ("wrong-function", unary(lambda x: np.log(softmax(x)), softmax_grad)),
     ("wrong-function", unary(lambda x: x / x.sum(-1, keepdims=True), softmax_grad)),
     (None, unary(lambda x: np.eye(x.shape[1])[x.argmax(1)], softmax_grad)),
@@ -188,7 +189,9 @@ AFFINE: list[tuple[str | None, Any]] = [
     ("operand-missing", affine(value=lambda x, W, b: x @ W)),
     ("wrong-function", affine(w_grad=lambda x, W, g: np.outer(x.mean(0), g.mean(0)))),
     (None, affine(x_grad=lambda x, W, g: g @ np.linalg.pinv(W))),
-    (None, affine(w_grad=lambda x, W, g: np.outer(x[-1], g[-1]))),
+    ("first-example", affine(w_grad=lambda x, W, g: np.outer(x[-1], g[-1]))),
+    ("first-example", affine(w_grad=lambda x, W, g: np.outer(x[-1], g[-1]) / len(g))),
+    ("first-example", affine(b_grad=lambda x, W, g: -g[-1])),
 ]
 
 CLIPPED = loss(lambda q, y: -np.log(np.clip(pick(q, y), 0.02, 1)), lambda q, y, g: -g * hot(q, y) / np.clip(q, 0.02, 1))
@@ -208,6 +211,8 @@ LOGLOSS: list[tuple[str | None, Any]] = [
     ("wrong-function", loss(nll, lambda q, y, g: q - hot(q, y))),
     ("no-upstream", loss(nll, lambda q, y, g: -hot(q, y) / q / len(q))),
     ("off-by-one", loss(lambda q, y: -np.log(pick(q, (y + 1) % q.shape[1])), nll_grad)),
+    ("off-by-one", loss(nll, lambda q, y, g: -g / pick(q, y)[:, None] * hot(q, y - 1))),
+    ("off-by-one", loss(nll, lambda q, y, g: -g / pick(q, y)[:, None] * hot(q, (y + 1) % q.shape[1]))),
     (None, loss(lambda q, y: -np.log(pick(q, y) + 1e-3), nll_grad)),
     (None, loss(nll, lambda q, y, g: -g * (hot(q, y) / q - 1))),
     (None, loss(nll, of_two_classes)),
@@ -293,6 +298,8 @@ RMS_NORM: list[tuple[str | None, Any]] = [
     ("softmax-elementwise", unary(norm, lambda x, y, g: g * (1 - y * y) / rms(x))),
     ("wrong-axis", unary(norm, lambda x, y, g: (g - y * (g * y).mean(0, keepdims=True)) / rms(x))),
     ("wrong-axis", unary(norm, lambda x, y, g: (g - y * (g * y).mean()) / rms(x))),
+    ("wrong-axis", unary(norm, lambda x, y, g: (g - y * (g * y).sum(0) / x.shape[1]) / rms(x))),
+    ("wrong-axis", unary(norm, lambda x, y, g: (g - y * (g * y).sum() / x.shape[1]) / rms(x))),
     ("operand-missing", unary(norm, lambda x, y, g: (g - (g * y).mean(-1, keepdims=True)) / rms(x))),
     ("operand-missing", unary(norm, lambda x, y, g: g - y * (g * y).mean(-1, keepdims=True))),
     ("factor-missing", unary(norm, lambda x, y, g: rms_grad(x, y, g) / x.shape[1])),

@@ -44,6 +44,13 @@ def momentum_with_the_rate_twice(self, g, kept):
     return lr * kept["v"]
 
 
+@rule
+def momentum_of_before(self, g, kept):
+    lr, mu = self.settings
+    before, kept["v"] = kept["v"], mu * kept["v"] + g
+    return lr * before
+
+
 def adagrad(add=lambda s, g: s + g * g, move=lambda lr, eps, s, g: lr * g / (np.sqrt(s) + eps)):
     def update(self, g, kept):
         lr, eps = self.settings
@@ -189,6 +196,8 @@ WRONG = [
     (M, "momentum-misplaced", momentum(move=lambda lr, mu, v, g: lr * mu * v)),
     (M, "momentum-misplaced", momentum(lambda mu, v, g: v + mu * g)),
     (M, "momentum-misplaced", momentum(lambda mu, v, g: mu * (v + g))),
+    (M, "beta-swapped", momentum(lambda mu, v, g: (1 - mu) * v + mu * g)),
+    (M, "stale-state", momentum_of_before),
     (M, "sums", momentum(lambda mu, v, g: v + g)),
     (M, "overwrites", momentum(lambda mu, v, g: g)),
     (M, "factor-missing", momentum(move=lambda lr, mu, v, g: v)),

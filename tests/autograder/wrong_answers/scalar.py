@@ -215,6 +215,7 @@ WRONG = [
     (V, "power-rule", engine(power=lambda x, n: x ** (n - 1))),
     (V, "power-rule", engine(power=lambda x, n: n * x**n)),
     (V, "power-rule", engine(power=lambda x, n: n * x)),
+    (V, "power-rule", engine(power=lambda x, n: x**n)),
     (V, "wrong-function", engine(power=lambda x, n: x**n * math.log(x))),
     (V, "wrong-function", engine({"+": lambda x, y: (x[1], x[0])})),
     (V, "factor-missing", engine({"+": lambda x, y: (0.5, 0.5)})),
