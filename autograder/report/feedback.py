@@ -7,7 +7,10 @@ nbgrader_config.py. A page holds no script, loads nothing, and shows formulas wi
 from __future__ import annotations
 
 import copy
+import html
+import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,9 +36,12 @@ from edf_course.handin import VERDICT, bundle, said_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 1_900_000
+LONGEST = 10_000  # characters of a cell that are coloured, or set as Markdown: a stranger can make that take for ever
+SECONDS = 10.0  # of work on that for a page; what comes then stands there as it was written
 MOST_SOURCE, MOST_OUTPUT = 5_000, 2_000  # characters of a cell, where the page would be too long
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 KEPT = 300  # of what stands on page after page, how much is not made again
+GAP = re.compile(r"\s{1000}")  # which IPython's lexer crosses again and again
 NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]", re.ASCII)
 LEFT_OUT = (
     "",
@@ -133,6 +139,7 @@ class FeedbackPage(TemplateExporter):
     @default("file_extension")
     def _file_extension_default(self) -> str:
         return ".html"
+        self._until = math.inf
 
     @property
     def default_config(self) -> Config:
@@ -150,7 +157,7 @@ class FeedbackPage(TemplateExporter):
     def default_filters(self) -> Any:
         """nbconvert's filters, and ours."""
         yield from super().default_filters()
-        yield ("highlight_code", lambda source, metadata=None: _highlighted(source))
+        yield ("highlight_code", lambda source, metadata=None: self.highlighted(source))
         yield ("markdown2html", self.markdown2html)
         yield ("clean", clean)
         yield ("base64", lambda data: NO_BASE64.sub("", str(data)))
@@ -163,7 +170,7 @@ class FeedbackPage(TemplateExporter):
             shorter = _shortened(nb, step)
             if note != LEFT_OUT[-1] and _length(shorter) > MOST_BYTES:
                 continue
-            self._level = 1
+            self._level, self._until = 1, time.thread_time() + SECONDS
             page, found = super().from_notebook_node(
                 shorter, {**copy.deepcopy(resources or {}), "left_out": note}, **kw
             )
@@ -177,8 +184,19 @@ class FeedbackPage(TemplateExporter):
 
     def markdown2html(self, source: str) -> str:
         """Return Markdown as HTML, made harmless, with headings below the page's own and formulas as MathML."""
-        html, self._level = _rendered(source, self._level)
-        return html
+        if self._is_too_much(source):
+            return f"<pre>{html.escape(source[:LONGEST])}{' …' if len(source) > LONGEST else ''}</pre>"
+        text, self._level = _rendered(source, self._level)
+        return text
+
+    def highlighted(self, source: str) -> str:
+        """Return code as HTML, in colours where it is not too long for that."""
+        if self._is_too_much(source):
+            return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+        return _highlighted(source)
+
+    def _is_too_much(self, source: str) -> bool:
+        return len(source) > LONGEST or GAP.search(source) is not None or time.thread_time() > self._until
 
     def _create_environment(self) -> Any:
         environment = super()._create_environment()

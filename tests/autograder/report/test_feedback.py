@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -398,3 +399,23 @@ def test_a_page_that_is_too_long_keeps_what_is_graded() -> None:
     assert len(page.raw.encode()) < MOST_BYTES
     assert "the notebook is too long" in page.text
     assert WRONG.to_paste in page.text
+
+
+ENDLESS = ["*" * 190_000, " \n" * 95_000, "\t\n" * 4000 + "x", *["*" * 9000] * 20]
+ENDLESS_TEXTS = ["<div>" * 38_000, r"\begin{a}" * 19_000, "\\\\(" * 60_000, *["|\n" * 4500] * 20]
+
+
+def test_no_cell_keeps_the_page_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.report.feedback.SECONDS", 1.0)
+    cells = [*map(new_code_cell, ENDLESS), *map(new_markdown_cell, ENDLESS_TEXTS)]
+    start = time.process_time()
+    page = page_of(*cells, graded(WRONG))
+    assert time.process_time() - start < 8
+    assert "<div><div>" in page.text
+    assert WRONG.to_paste in page.text
+
+
+def test_a_cell_that_is_too_long_for_colours_is_shown_as_it_is() -> None:
+    page = FeedbackPage()
+    assert page.highlighted("x = '<b>'\n" * 2000).count("x = &#x27;&lt;b&gt;&#x27;") == 2000
+    assert page.markdown2html("# <b>" * 5000).startswith("<pre># &lt;b&gt;")
