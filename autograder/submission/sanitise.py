@@ -38,6 +38,11 @@ class Cell:
         """What nbgrader calls the cell; None for a student's own."""
         return self.of.grade_id if self.of else None
 
+    @functools.cached_property
+    def defines(self) -> frozenset[str]:
+        """The names that it defines, read once: each hand-in looks for its own, in what may be thousands of cells."""
+        return defined_names(self.source)
+
     @property
     def role(self) -> str:
         """What it is in the lecture, "" for a student's own."""
@@ -174,7 +179,7 @@ def _unmarked_answer(clean: Sanitised, of: SourceCell) -> int | None:
     names = defined_names(of.source)
     for i in reversed(range(len(clean.cells))):
         cell = clean.cells[i]
-        if cell.of is None and cell.runs and defined_names(cell.source) & names:
+        if cell.of is None and cell.runs and cell.defines & names:
             clean.mended.append(f"The cell {of.grade_id} lost its mark; a cell that defines the same stands for it.")
             cell.of, cell.tags = of, ()
             return i
@@ -203,9 +208,7 @@ def _put_hand_ins_behind_answers(clean: Sanitised, lecture: Lecture) -> None:
 
 def _answer_of(hand_in: HandIn, clean: Sanitised, lecture: Lecture) -> int:
     """Where the answer is: the marked cell, or else the last that defines its name, or else what comes before."""
-    defining = [
-        i for i, c in enumerate(clean.cells) if c.runs and not c.hand_in and hand_in.name in defined_names(c.source)
-    ]
+    defining = [i for i, c in enumerate(clean.cells) if c.runs and not c.hand_in and hand_in.name in c.defines]
     marked = [i for i in defining if clean.cells[i].role == "answer"]
     if marked or defining:
         return (marked or defining)[-1]

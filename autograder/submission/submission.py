@@ -25,7 +25,7 @@ from autograder.submission.beside import Beside
 from autograder.submission.grades import ExerciseGrade, SubmissionGrade, TestGrade
 from autograder.submission.lecture import HandIn, Lecture
 from autograder.submission.plain_tests import score
-from autograder.submission.sanitise import Sanitised, Unreadable, defined_names, sanitise
+from autograder.submission.sanitise import Sanitised, Unreadable, sanitise
 from autograder.submission.session import Respond, Session, run
 from autograder.verdict import Verdict
 
@@ -131,7 +131,7 @@ def seed_for(secret: bytes, exercise_id: str, digest: bytes) -> int:
 
 
 def _grade(hand_in: HandIn, session: Session, clean: Sanitised) -> ExerciseGrade:
-    restored = any(c.restored and c.role == "answer" and hand_in.name in defined_names(c.source) for c in clean.cells)
+    restored = any(c.restored and c.role == "answer" and hand_in.name in c.defines for c in clean.cells)
     verdict = session.judged.get(hand_in.exercise)
     if verdict is None:
         reason = session.failed.get(hand_in.exercise, "it was not handed in")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -266,3 +268,16 @@ def test_the_result_is_plain_data_for_another_machine(jail: Jail) -> None:
     again = pickle.loads(pickle.dumps((result, LECTURE)))  # between our own machines, as executors do
     assert again[0].points == sum(FULL)
     assert json.loads(again[0].notebook)["nbformat"] == 4
+
+
+def test_each_of_thousands_of_cells_is_parsed_once_or_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: Counter[str] = Counter()
+
+    def counted(source: str) -> list[ast.stmt]:
+        parsed[source] += 1
+        return ast.parse(source).body
+
+    monkeypatch.setattr("autograder.submission.sanitise._statements", counted)
+    own = [f"a{i} = {i}  # and no answer" for i in range(1900)]
+    sanitise(notebook(map(code, own)), LECTURE)
+    assert 1 <= max(parsed[source] for source in own) <= 2
