@@ -270,7 +270,9 @@ class SourceReader:
             key = text_of(call.args[1], self._names) or "it"
             self._store(ast.Attribute(call.args[0], key, ast.Store()), call.args[2])
         elif called == "exec" and call.args:
-            self._run_text(text_of(call.args[0], self._names), statement)
+            file = next((f for f in self._beside if ast.unparse(call.args[0]) == f"open({f!r}).read()"), None)
+            text = text_of(call.args[0], self._names)
+            self._run_text(text if file is None else self._beside[file].decode("utf-8", "replace"), statement)
         elif isinstance(function, ast.Attribute) and is_ipython(function.value):
             self._ipython(function.attr, call, statement)
         elif isinstance(function, ast.Attribute) and function.attr == "register":  # something that is called later

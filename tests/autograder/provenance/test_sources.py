@@ -166,6 +166,7 @@ FILES = {  # how differences get out of a file beside the notebook: the files, a
     "by another": ({"a.py": "from b import slope", "b.py": SLOPE}, f"from a import slope\n{BY_SLOPE}"),
     "star": ({"h.py": START + SLOPE + BY_SLOPE}, "from h import *"),
     "run": ({"h.py": START + SLOPE + BY_SLOPE}, "%run h.py"),
+    "exec": ({"h.py": START + SLOPE + BY_SLOPE}, "exec(open('h.py').read())"),
     "in the function": (
         {"h.py": SLOPE},
         BY_SLOPE.replace("        self.x.addgrad", "        from h import slope\n        self.x.addgrad"),
@@ -184,7 +185,14 @@ def test_files_beside_a_notebook_are_read_with_it(way: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["from mine import *", "from mine import Sigmoid", "%run mine.py", "import mine\nSigmoid = mine.Sigmoid"]
+    "cell",
+    [
+        "from mine import *",
+        "from mine import Sigmoid",
+        "%run mine.py",
+        "exec(open('mine.py').read())",
+        "import mine\nSigmoid = mine.Sigmoid",
+    ],
 )
 def test_an_answer_of_one_s_own_may_lie_in_a_file(cell: str) -> None:
     own = f"{START}\n{SIGMOID}\ndef compare(x):\n    return edf.Sigmoid(x)\n"
