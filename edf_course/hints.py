@@ -18,6 +18,8 @@ from edf_course.misconceptions import GENERIC, Misconception, doubled
 
 NOTHING = 1e-12  # gradients below are zero, but for the rounding of terms that cancel
 SLIGHT = 1e-3  # off by less than that part: numbers, not a mistake that can be told by where it shows
+MOST = 0.7  # of the entries, for a mistake that leaves none right but by chance
+TINY = 0.02  # a factor that differs from 1 by less
 TELLING = 4  # entries that are not 0 it takes to see a factor in them
 
 
@@ -76,7 +78,8 @@ def diagnose(comparisons: Sequence[Comparison], known: Iterable[Misconception] =
     `comparisons` are those of one aspect, right and wrong ones. Returns None where nothing explains all the numbers.
     """
     known = tuple(known)
-    for name in dict.fromkeys(c.name for c in comparisons if not c.fits and c.got is not None):
+    names = dict.fromkeys(c.name for c in comparisons if not c.fits and c.got is not None)
+    for name in ["value"] if "value" in names else names:  # gradients of another value tell of that only
         of_name = [c for c in comparisons if c.name == name and c.got is not None]
         anywhere = [m for m in known if m.anywhere]
         gentle = [c for c in of_name if c.case.gentle]
@@ -185,12 +188,18 @@ def _factor(name: str, group: Sequence[Comparison]) -> Diagnosis | None:
         return None
     if np.allclose(factors, factors[0], rtol=1e-6):
         f = factors[0]
-        kind = "tiny-factor" if abs(f - 1) < 0.02 else "factor-extra" if f > 1 else "factor-missing"
+        kind = "tiny-factor" if _off(f) < TINY else "factor-extra" if f > 1 else "factor-missing"
         return say(kind, what="value" if name == "value" else "gradient", factor=f, inverse=1 / f)
+    if all(_off(f) < TINY for f in factors):
+        return say("tiny-factor", what="value" if name == "value" else "gradient", factor=max(factors, key=_off))
     number = np.array(sizes) / np.array(factors)
     if len(set(sizes)) > 1 and np.allclose(number, number[0], rtol=1e-5) and _is_count(float(number[0])):
         return say("hard-coded-shape")
     return None
+
+
+def _off(factor: float) -> float:
+    return abs(factor - 1)
 
 
 def _is_count(number: float) -> bool:
@@ -238,12 +247,26 @@ def _operand_of(name: str, context: Context | None) -> np.ndarray | None:
 
 
 def _only_for_ones(group: Sequence[Comparison]) -> Diagnosis | None:
-    """Right wherever the upstream gradient is all ones, and nowhere else."""
+    """Right wherever the upstream gradient is all ones; elsewhere wrong, most entries and not just some."""
     told = [(c, bool((c.context.g == 1).all())) for c in group if c.context is not None]
     told = [(c, ones) for c, ones in told if np.abs(c.right).max() > 1e-3]
     if all(c.fits or is_slight(c) for c, _ in told) or not any(ones for _, ones in told):
         return None
-    return say("ignores-cotangent") if all(c.fits == ones for c, ones in told) else None
+    if not all(c.fits == ones for c, ones in told):
+        return None
+    wrong = np.concatenate([_wrong_entries(c) for c, ones in told if not ones])
+    return say("ignores-cotangent") if wrong.mean() > MOST else None
+
+
+def _wrong_entries(c: Comparison) -> np.ndarray:
+    """Return which of the entries that say something are wrong; all, where the shape is."""
+    scale = np.abs(c.right).max()
+    telling = np.abs(c.right) > 1e-3 * scale
+    if c.got is None or c.got.shape != c.right.shape:
+        return np.ones(int(telling.sum()), dtype=bool)
+    with np.errstate(invalid="ignore"):
+        wrong: np.ndarray = ~(np.abs(c.got - c.right) <= TOLERANCE * scale)
+    return wrong[telling]
 
 
 def odd_shape(operand: str, odd: np.ndarray, right: np.ndarray) -> Diagnosis | None:

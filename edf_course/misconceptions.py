@@ -161,6 +161,11 @@ GENERIC = (
         "Only the first example of the batch is in your gradient.",
         lambda c: {n: v * c.B for n, v in _one_example(c).items() if n in c.parameters},
     ),
+    Misconception(
+        "first-example",
+        "The upstream gradient of the first example is used for all: each row of self.grad belongs to its own.",
+        lambda c: c.vjp(np.repeat(c.g[:1], len(c.g), axis=0)),
+    ),
     *(Misconception("first-example", LAST_EXAMPLE, partial(_last_example, as_mean=mean)) for mean in (True, False)),
     Misconception(
         "first-example",

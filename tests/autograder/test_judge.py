@@ -13,7 +13,7 @@ from edf_course import edf
 from edf_course.exercises import UnknownExercise, statement, statements
 from edf_course.exercises.public_cases import public_cases
 from edf_course.hints import SENTENCES
-from tests.autograder.making import sig, unary
+from tests.autograder.making import affine, sig, unary
 from tests.autograder.right_answers import RIGHT
 from tests.autograder.wrong_answers import WRONG
 
@@ -57,6 +57,21 @@ def test_a_sign_error_keeps_the_points_of_forward():
     verdict = judge("edf.sigmoid", unary(sig, lambda x, y, g: -g * y * (1 - y)))
     assert verdict.aspects["value"].passed
     assert verdict.points == exercise("edf.sigmoid").aspects["value"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_that_are_wrong_are_no_side_of_zero_even_where_they_happen_to_lie_on_one(seed):
+    first_four = affine(x_grad=lambda x, W, g: (g @ W.T) * (np.arange(len(g)) < 4)[:, None])
+    assert judge("edf.affine", first_four, seed).misconception != "narrow-domain"
+
+
+def test_a_bound_is_told_by_the_roundest_number_that_it_may_be():
+    clipped = unary(lambda x: sig(np.clip(x, -1, 1)), lambda x, y, g: g * y * (1 - y))
+    assert "|x| > 1." in judge("edf.sigmoid", clipped).sentence
+
+
+def test_a_parameter_that_is_moved_wrongly_is_named_as_the_student_finds_it():
+    assert "At parameters[0].value[" in judge("edf.sgd", lambda parameters, learning_rate: None).sentence
 
 
 def test_overwriting_costs_only_accumulation():

@@ -252,6 +252,13 @@ def test_without_a_jail_the_same_worker_runs_and_the_result_says_so() -> None:
         assert result.jail == "none"
 
 
+def test_an_error_of_python_in_the_answer_s_cell_is_told_by_its_line_not_by_a_made_up_file(jail: Jail) -> None:
+    first, *_ = grade(submission(sigmoid="class Sigmoid(CompNode):\n    x ="), LECTURE, SECRET, jail).exercises
+    assert "SyntaxError" in first.reason
+    assert "(line 2)" in first.reason
+    assert "ipython" not in first.reason
+
+
 def test_a_jail_that_is_gone_is_no_verdict(jail: Jail) -> None:
     with Jail(LIMITS) as short:
         assert short._process is not None

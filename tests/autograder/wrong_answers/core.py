@@ -285,6 +285,7 @@ WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.addgrad", "wrong-axis", adding(lambda d: d.sum(1) / len(d))),
     ("edf.addgrad", "wrong-axis", adding(lambda d: d.sum(-1) / len(d))),
     ("edf.addgrad", "broadcast", adding(lambda d: d / len(d))),
+    ("edf.addgrad", "tiny-factor", adding(lambda d: d.sum(0) / (len(d) + 1e-3))),
     ("edf.addgrad", "returns", ReturnsTheMean),
     ("edf.addgrad", "zero", DoesNothing),
     ("edf.addgrad", "no-accumulation", AveragesCalls),

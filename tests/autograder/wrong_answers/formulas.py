@@ -118,6 +118,10 @@ TANH: list[tuple[str | None, Any]] = [
     ("ignores-cotangent", unary(np.tanh, lambda x, y, g: (1 - y**2) * g.mean(axis=0))),
     (None, unary(np.tanh, lambda x, y, g: (1 - y**2) * g.sum(axis=0))),
     (None, unary(np.tanh, lambda x, y, g: (1 - y**2) + g)),
+    (None, unary(np.tanh, lambda x, y, g: (1 - y**2) * np.abs(g))),
+    ("ignores-cotangent", unary(np.tanh, lambda x, y, g: (1 - y**2) * g.mean())),
+    ("first-example", unary(np.tanh, lambda x, y, g: (1 - y**2) * g[0])),
+    ("narrow-domain", unary(lambda x: np.tanh(np.clip(x, -1, 1)), lambda x, y, g: (1 - y**2) * g)),
     ("overflow", unary(lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)), lambda x, y, g: g * (1 - y**2))),
 ]
 
@@ -227,6 +231,7 @@ SQUARED_ERROR: list[tuple[str | None, Any]] = [
     ("batch-sum", loss(lambda p, t: ((p - t) ** 2).sum(), squares_grad)),
     ("wrong-function", loss(lambda p, t: abs(p - t).sum(1), lambda p, t, g: g * np.sign(p - t))),
     ("wrong-function", loss(lambda p, t: np.linalg.norm(p - t, axis=1), squares_grad)),
+    ("first-example", loss(squares, lambda p, t, g: squares_grad(p, t, g[0]))),
     (None, loss(lambda p, t: (p - t) ** 2, squares_grad)),
     (None, loss(lambda p, t: (p - t).sum(1) ** 2, squares_grad)),
     ("factor-missing", loss(squares, lambda p, t, g: squares_grad(p, t, g) / p.shape[1])),
