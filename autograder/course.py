@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
-from traitlets.config import Config
+from traitlets import TraitError
+from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
 CONFIG_FILE = "nbgrader_config.py"
@@ -36,8 +39,14 @@ class Course:
 
     @cached_property
     def config(self) -> Config:
-        """What nbgrader_config.py sets."""
-        return PyFileConfigLoader(CONFIG_FILE, path=str(self.root)).load_config()
+        """What nbgrader_config.py sets. Raises: CourseError where it cannot be read."""
+        try:
+            return PyFileConfigLoader(CONFIG_FILE, path=str(self.root)).load_config()
+        except Exception as error:  # it is a program
+            steps = traceback.extract_tb(error.__traceback__)
+            lines = [f", line {step.lineno}" for step in steps if step.filename.endswith(CONFIG_FILE)]
+            where = lines[-1] if lines else ""
+            raise CourseError(f"{self.root / CONFIG_FILE}{where}: {type(error).__name__}: {error}") from error
 
     def directory(self, **changes: str) -> CourseDirectory:
         """nbgrader's view of the folders; `changes` are traits of CourseDirectory, such as db_url."""
@@ -89,6 +98,23 @@ def may_be_called(student: str) -> bool:
     """Whether nbgrader finds a student of that name in its folders and gradebook, and the name can be printed."""
     fits = student.isprintable() and len(student) <= LONGEST_NAME
     return fits and student == student.strip() and not student.startswith(".") and not set(student) & set("*?[")
+
+
+@contextmanager
+def settings_of(kind: type[Configurable], config: Config) -> Iterator[None]:
+    """Say in words what is wrong with the settings of a class, for as long as they are read.
+
+    Raises: CourseError where one cannot have its value, or there is none of that name.
+    """
+    known = sorted(name for name in kind.class_own_traits() if kind.class_traits()[name].metadata.get("config"))
+    unknown = sorted(set(config.get(kind.__name__, {})) - set(kind.class_traits(config=True)))
+    if unknown:
+        name = kind.__name__
+        raise CourseError(f"{CONFIG_FILE}: there is no c.{name}.{unknown[0]}, but c.{name}.{', '.join(known)}.")
+    try:
+        yield
+    except TraitError as error:
+        raise CourseError(f"{CONFIG_FILE}: {error}") from error
 
 
 def find_course(start: Path) -> Course:

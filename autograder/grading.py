@@ -90,7 +90,9 @@ class _Run:
     def run(self, students: Path | None, only: tuple[str, ...], force: bool, jailed: bool) -> None:
         """Gather, grade, write feedback; print and write the tables."""
         from autograder.classroom import classroom
+        from autograder.hint_level import level_of
 
+        level_of(self.course.config, self.lecture)  # what is wrong with the settings is said before anything is done
         graders = self._graders(jailed)
         try:
             notices = classroom.prepare(self.course, self.lecture)
@@ -154,14 +156,18 @@ class _Run:
             classroom.grade(self.course, self.lecture, chosen, graders, force=force, jailed=jailed, tell=tell)
 
     def _feedback(self, chosen: list[str], graders: pool.Graders) -> None:
-        """Write the pages that are missing or older than what was graded, on this machine."""
+        """Write the pages that are missing or out of date, on this machine."""
         from autograder.classroom import feedback
+        from autograder.classroom.journal import Journal
 
         due = feedback.due(self.course, self.lecture, chosen)
         if not due:
             return
+        journal = Journal(self.course, self.lecture)
         with self._local(graders) as local, self._progress("feedback pages", len(due)) as step:
             for student, fault in local.each(feedback.write_page, due, (self.course.root, self.lecture)):
+                if not fault:
+                    journal.note(student, page=due[student])
                 step(f"{student}: no feedback page: {fault}" if fault else "")
 
     def _local(self, graders: pool.Graders) -> AbstractContextManager[pool.Graders]:

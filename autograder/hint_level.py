@@ -18,7 +18,9 @@ from typing import Any
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Enum, Unicode
+from traitlets.config import Config
 
+from autograder.course import settings_of
 from edf_course.wording import LEVELS
 
 
@@ -66,3 +68,9 @@ def with_hints(source: str, level: str) -> str:
 def _is_check(call: ast.Call) -> bool:
     named = isinstance(call.func, ast.Name) and call.func.id == "check" and len(call.args) >= 2
     return named and not any(keyword.arg == "hints" for keyword in call.keywords)
+
+
+def level_of(config: Config, lecture: str) -> str:
+    """The level of a lecture by an nbgrader configuration. Raises: CourseError."""
+    with settings_of(HintLevel, config):
+        return HintLevel(config=config).of(lecture)

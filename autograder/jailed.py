@@ -18,6 +18,7 @@ from traitlets.config import Config
 
 from autograder.classroom.lecture_files import handed_in
 from autograder.classroom.pool import Terms, grade_here
+from autograder.course import settings_of
 from autograder.jail.jail import MB, Limits
 from autograder.nbgrader_plugin import NotGradedError, Place
 from autograder.submission import outputs
@@ -38,14 +39,20 @@ class GradeInJail(NbGraderPreprocessor):
     jailed = Bool(True, help="Whether there is a jail; without one a submission can do all that you can.").tag(
         config=True
     )
-    cell_seconds = Float(help="For one cell; then it is interrupted. Default: Execute.timeout.").tag(config=True)
-    notebook_seconds = Float(
-        help=f"For a submission as a whole. Default: {Limits.notebook_seconds:g}, or three times Execute.timeout."
+    cell_seconds = Float(
+        Limits.cell_seconds, min=0.1, help="For one cell; then it is interrupted. Default: Execute.timeout."
     ).tag(config=True)
-    probe_seconds = Float(Limits.probe_seconds, help="For one question of the judge.").tag(config=True)
-    memory_mb = Integer(Limits.memory // MB, help="Memory of a submission, in MB.").tag(config=True)
+    notebook_seconds = Float(
+        Limits.notebook_seconds,
+        min=1.0,
+        help=f"For a submission as a whole. Default: {Limits.notebook_seconds:g}, or three times Execute.timeout.",
+    ).tag(config=True)
+    probe_seconds = Float(Limits.probe_seconds, min=0.1, help="For one question of the judge.").tag(config=True)
+    memory_mb = Integer(Limits.memory // MB, min=1, help="Memory of a submission, in MB.").tag(config=True)
     scratch_mb = Integer(
-        Limits.scratch // MB, help="Files of a submission, in MB; half of that for those handed in beside the notebook."
+        Limits.scratch // MB,
+        min=1,
+        help="Files of a submission, in MB; half of that for those handed in beside the notebook.",
     ).tag(config=True)
     cell_output_kb = Integer(
         Limits.cell_output // KB, min=1, max=700, help="What is kept of a cell's output, text and pictures, in kB."
@@ -113,6 +120,7 @@ class GradeInJail(NbGraderPreprocessor):
 
 
 def limits_of(config: Config) -> Limits:
-    """What a submission may take by an nbgrader configuration: as GradeInJail would have it."""
-    limits: Limits = GradeInJail(config=config).limits()
+    """What a submission may take by an nbgrader configuration: as GradeInJail would have it. Raises: CourseError."""
+    with settings_of(GradeInJail, config):
+        limits: Limits = GradeInJail(config=config).limits()
     return limits

@@ -34,12 +34,14 @@ class Score:
 class Standing:
     """What a student has for a lecture: the score of each graded cell by its grade_id, and the sum of it all.
 
-    `total` counts extra credit, and what a late submission costs.
+    `total` counts extra credit, and `late`, which is what a late submission costs. comments: by the cell's grade_id.
     """
 
     scores: dict[str, Score]
     total: float
     max_total: float
+    late: float
+    comments: dict[str, str]
 
 
 def standings(course: Course, lecture: str) -> dict[str, Standing]:
@@ -60,8 +62,13 @@ def standings(course: Course, lecture: str) -> dict[str, Standing]:
                 scores={g.cell.name: _score(g) for notebook in submission.notebooks for g in notebook.grades},
                 total=max(0.0, submission.score - (submission.late_submission_penalty or 0.0)),
                 max_total=submission.max_score,
+                late=submission.late_submission_penalty or 0.0,
+                comments={c.cell.name: c.comment or "" for notebook in submission.notebooks for c in notebook.comments},
             )
-            for submission in found.options(notebooks.selectinload(SubmittedNotebook.grades).joinedload(Grade.cell))
+            for submission in found.options(
+                notebooks.selectinload(SubmittedNotebook.grades).joinedload(Grade.cell),
+                notebooks.selectinload(SubmittedNotebook.comments).joinedload(Comment.cell),
+            )
         }
 
     with Database(course) as database:

@@ -15,7 +15,8 @@ from autograder.classroom.whole import write_whole
 from autograder.course import Course
 
 KINDS: dict[str, type | tuple[type, ...]] = {  # what may be on record of a student, and of the lecture ("")
-    "gathered": str, "graded": str, "ungraded": str, "penalty": (int, float), "source": str, "secret": str,
+    "gathered": str, "graded": str, "ungraded": str, "penalty": (int, float), "page": str, "source": str,
+    "secret": str,
 }  # fmt: skip
 
 
@@ -42,7 +43,7 @@ class Journal:
         return found
 
     def get(self, student: str, what: str) -> Any:
-        """What is on record of a student ("gathered", "graded", "ungraded", "penalty"), or None.
+        """What is on record of a student ("gathered", "graded", "ungraded", "penalty", "page"), or None.
 
         Of the lecture, which is the student "": "source", and "secret", by which one tells it from another.
         """

@@ -68,9 +68,14 @@ class Row:
             return ""
         shown = replace(self.verdict, points=self.points, max_points=self.max_points)
         text: str = bundle(shown, self.hints, heading)["text/html"]
-        if self.verdict.points != self.points:
-            text += f"<p>The judge gave {self.verdict.points:g}; somebody has changed the points by hand.</p>"
-        return text
+        return f"{text}<p>{self.by_hand}</p>" if self.by_hand else text
+
+    @property
+    def by_hand(self) -> str:
+        """That somebody has changed the judge's points, where somebody has."""
+        if self.verdict is None or self.verdict.points == self.points:
+            return ""
+        return f"The judge gave {self.verdict.points:g}; somebody has changed the points by hand."
 
 
 class ShowVerdicts(NbGraderPreprocessor):
@@ -134,12 +139,12 @@ class FeedbackPage(TemplateExporter):
         own.CSSHTMLHeaderPreprocessor.style = "xcode"  # whose colours all have the contrast that people need
         own.merge(config or Config())
         self._level = 1
+        self._until = math.inf
         super().__init__(config=own, **kw)
 
     @default("file_extension")
     def _file_extension_default(self) -> str:
         return ".html"
-        self._until = math.inf
 
     @property
     def default_config(self) -> Config:

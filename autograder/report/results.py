@@ -76,6 +76,8 @@ def results(course: Course, lecture: str, students: Iterable[str]) -> list[Stude
         )
         said = notebook["metadata"].get("edf_course", {})
         mended, notes = (tuple(map(one_line, said.get(what, ()))) for what in ("mended", "notes"))
+        if standing.late:
+            notes += (f"It was handed in late, which costs {standing.late:g} points.",)
         total, most, jailed = standing.total, standing.max_total, said.get("jail") != "none"
         found.append(StudentResult(student, exercises, total, most, "", mended, notes, jailed))
     return found

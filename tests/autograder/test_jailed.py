@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.notebooknode import NotebookNode
@@ -13,7 +15,8 @@ from autograder.classroom.gradebook import standings
 from autograder.classroom.lecture_files import read_lecture
 from autograder.classroom.pool import Terms, grade_here
 from autograder.classroom.secret import secret_of
-from autograder.course import Course, merged
+from autograder.course import Course, CourseError, merged
+from autograder.hint_level import level_of
 from autograder.jail.jail import Limits
 from autograder.jailed import limits_of
 from edf_course.handin import VERDICT
@@ -131,3 +134,25 @@ def test_the_limits_in_the_course_s_configuration_are_those_that_are_documented(
 def test_the_whole_may_take_as_long_as_nbgrader_s_setting_for_a_cell_asks_for() -> None:
     assert limits_of(merged({"Execute": {"timeout": 600}})).notebook_seconds == 1800
     assert limits_of(merged({"Execute": {"timeout": None}})) == Limits(cell_seconds=Limits.notebook_seconds)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("c.GradeInJail.memory_mb = 'much'", "'memory_mb' trait .* expected an int, not the str 'much'"),
+        ("c.GradeInJail.memory_mb = -5", "'memory_mb' trait .* should not be less than 1"),
+        ("c.GradeInJail.scratch_mb = 0", "'scratch_mb' trait .* should not be less than 1"),
+        ("c.GradeInJail.cell_seconds = 0", "'cell_seconds' trait .* should not be less than 0.1"),
+        ("c.GradeInJail.memory = 5", r"there is no c\.GradeInJail\.memory, but .* memory_mb"),
+        ("c.Execute.timeout = 'x'", "'timeout' trait"),
+        ("c.HintLevel.level = 'nme'", "'level' trait .* 'place', 'kind', 'name'"),
+        ("c.HintLevel.by_lecture = {'04_edf': 'kin'}", "'kin'"),
+        ("c.HintLevel.levl = 'off'", r"there is no c\.HintLevel\.levl, but .* level"),
+        ("1 / 0", r"nbgrader_config\.py, line 2: ZeroDivisionError: division by zero"),
+        ("1 +", r"SyntaxError: .*nbgrader_config\.py, line 2"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_said_before_anybody_is_graded(tmp_path: Path, setting: str, said: str) -> None:
+    (tmp_path / "nbgrader_config.py").write_text(f"c = get_config()\n{setting}\nc.GradeInJail.notebook_seconds = 9\n")
+    with pytest.raises(CourseError, match=said):
+        _ = limits_of(Course(tmp_path).config), level_of(Course(tmp_path).config, "04_edf")

@@ -258,10 +258,35 @@ def test_half_a_feedback_page_is_not_taken_for_one(course: Course, monkeypatch: 
         patch.setattr(os, "fsync", killed)
         assert feedback.write_page(course.root, MINI, "ada")
     assert not course.notebook("feedback", MINI, "ada").exists()
-    assert feedback.due(course, MINI, ["ada"]) == ["ada"]
+    due = feedback.due(course, MINI, ["ada"])
+    assert set(due) == {"ada"}
     assert feedback.write_page(course.root, MINI, "ada") == ""
     assert "</html>" in course.notebook("feedback", MINI, "ada").read_text()
-    assert feedback.due(course, MINI, ["ada"]) == []
+    Journal(course, MINI).note("ada", page=due["ada"])
+    assert not feedback.due(course, MINI, ["ada"])
+
+
+def test_a_page_is_made_again_when_somebody_gives_points_or_writes_or_hints_say_less(course: Course) -> None:
+    grade(course)
+
+    def is_due() -> bool:
+        due = feedback.due(Course(course.root), MINI, ["ada"])
+        for student, state in due.items():
+            Journal(course, MINI).note(student, page=state)
+        return bool(due)
+
+    assert feedback.write_page(course.root, MINI, "ada") == ""
+    assert (is_due(), is_due()) == (True, False)
+    for change in ("manual_score", "extra_credit", "manual_comment"):
+        with Gradebook(course.directory().db_url) as gradebook:
+            entry = gradebook.find_submission_notebook(MINI, MINI, "ada")
+            row = entry.comments[0] if change == "manual_comment" else entry.grades[0]
+            setattr(row, change, "Well done." if change == "manual_comment" else 2)
+            gradebook.db.commit()
+        assert (is_due(), is_due()) == (True, False), change
+    with (course.root / "nbgrader_config.py").open("a") as config:
+        config.write('c.HintLevel.level = "place"\n')
+    assert (is_due(), is_due()) == (True, False)
 
 
 BUILD = """\
