@@ -240,6 +240,8 @@ class Worker:
 
     def _run_lecture_s(self, source: str, show_value: bool) -> tuple[bool, str | None]:
         cells = self.shell.lecture_cells
+        if self.kind == "hand_in":
+            self.shell.user_ns["hand_in"] = handin.hand_in  # whatever a cell has put into its place
         ended = cells.run(source, show_value, guard=self.kind != "hand_in")
         if self.kind == "fixed":
             cells.keep()

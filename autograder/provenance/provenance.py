@@ -244,7 +244,9 @@ def _behind(thing: Any) -> Iterator[Any]:
             yield from _of_module(found, thing.__code__) if _is_made(found) else (found,)
         for module, imported in _imports(thing.__code__):
             own = thing.__globals__.get(f"module {module}")
-            if _is_made(own):
+            if module == "__main__":
+                yield from (thing.__globals__.get(name) for code in codes(thing.__code__) for name in code.co_names)
+            elif _is_made(own):
                 yield from (vars(own).get(imported),) if imported else _of_module(own, thing.__code__)
     elif callable(type(thing).__dict__.get("__call__")):
         yield type(thing)

@@ -38,6 +38,7 @@ PUBLIC = frozenset({"edf_course.check", "edf_course.exercises"})  # functions, a
 WORDS = (":=", "autograder", "course.check", "exercises", "handin")  # cells without them need no second look
 STEERING = ("_transformers", "run_code", "run_cell_async", "run_ast_nodes")  # what is run is not what is written then
 LONGEST_MODULE, MOST_MODULES = 100_000, 20  # bytes of a file beside the notebook, and how many are read
+HAND_IN = "hand_in"  # a name that they may have given to something else
 READ_SECONDS = 8.0  # of work, for a whole notebook; an honest one takes a few hundredths
 DEPTHS = ("body", "orelse", "finalbody")
 MOST_MAGICS = 1_000_000  # characters of a cell times lines in it that look like magics: IPython's time grows with that
@@ -139,7 +140,7 @@ class SourceReader:
                     return Finding("delegates", self._unreadable)
                 if name not in names:
                     return Finding("delegates", f"what {name} is cannot be seen in the notebook's cells")
-                answer = Several((names[name], *self._patches))
+                answer = Several((names[name], names.get(HAND_IN), *self._patches))
                 return inspect_answer(answer, comparisons, noticed, numerical=numerical, allowed=allowed)
         except Unreadable as error:
             return Finding("delegates", str(error))
@@ -241,7 +242,7 @@ class SourceReader:
                 self._set(name, part)
         elif isinstance(target, ast.Attribute) and is_main(target.value, self._names):
             self._set(target.attr, part)
-        elif self._is_library_s(target):
+        elif self._is_library_s(target) or isinstance(named(root, self._names), types.ModuleType):
             self._patches.append(part)
         elif isinstance(root, ast.Name) and self._is_theirs(root.id):
             self._names[root.id] = touched(self._names[root.id], part)

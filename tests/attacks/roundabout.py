@@ -191,6 +191,10 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
     "nested def": _backward("def inner():", "    return edf.Sigmoid", "inner().backward(self)"),
     "class body exec": _HEAD.replace("(CompNode):", "(CompNode):\n    exec('backward = edf.Sigmoid.backward')")
     + "        pass\n",
+    "hand_in": _MAKE + "old = hand_in\ndef hand_in(exercise, thing):\n    return old(exercise, make())\n" + SIGMOID,
+    "hand_in lambda": "old = hand_in\nhand_in = lambda exercise, thing: old(exercise, edf.Sigmoid)\n" + SIGMOID,
+    "in numpy": _MAKE + "np.backward = make().backward\n" + _backward("np.backward(self)"),
+    "in __main__": _MAKE + "lib = make()\n" + _backward("import __main__ as m", "m.lib.backward(self)"),
     "globals in fn": _STOLEN + "def f():\n    globals()['Sigmoid'] = make()\nf()",
     "globals in fn2": _STOLEN + "def f():\n    globals().update(Sigmoid=make())\nf()",
     "user_ns in fn": _STOLEN + "def f():\n    get_ipython().user_ns['Sigmoid'] = make()\nf()",
@@ -489,6 +493,11 @@ HONEST: dict[str, str | list[str]] = {
         "import time\nget_ipython().events.register('post_run_cell', lambda result: print(time.time()))",
         SIGMOID,
     ],
+    "notes what is handed in": [
+        "old = hand_in\ndef hand_in(exercise, thing):\n    print(exercise)\n    return old(exercise, thing)",
+        SIGMOID,
+    ],
+    "settings of modules": ["import matplotlib as mpl\nmpl.rcParams['font.size'] = 9\nnp.loud = False", SIGMOID],
     "notes in its names": "def note(text):\n    globals()['notes'] = text\nnote('hello')\n" + SIGMOID,
     "tiny clip": _backward("y = np.clip(self.value, 1e-9, 1 - 1e-9)", "self.x.addgrad(self.grad * y * (1 - y))"),
 }

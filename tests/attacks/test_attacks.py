@@ -136,6 +136,14 @@ def test_a_definition_that_is_never_reached_does_not_stand_for_the_one_that_is(g
     assert result.exercises[0].verdict.misconception == "numerical"
 
 
+def test_what_is_handed_in_is_the_answer_whatever_hand_in_was_made_to_be(graded: Grader) -> None:
+    mine = DIFFERENCES.replace("class Sigmoid", "class Mine")
+    other = f"{mine}\nold = hand_in\nhand_in = lambda exercise, thing: old(exercise, Mine)"
+    assert points(graded(submission(first=other))) == FULL
+    assert points(graded(submission(first=other, sigmoid=DECOY))) == (1, *FULL[1:])
+    assert points(graded(submission(last="hand_in = 5", first="del hand_in"))) == FULL
+
+
 def test_differences_in_a_file_beside_the_notebook_are_flagged(jail: Jail) -> None:
     slope = "def slope(f, x, h=1e-6):\n    return (f(x + h) - f(x - h)) / (2 * h)"
     says = {"first": "from tools import slope", "sigmoid": backward(
