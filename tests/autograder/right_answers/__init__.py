@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.autograder.right_answers import calculus, core, elementwise, optim, rows, scalar, unusual, unusual_rows
+from tests.autograder.right_answers import (
+    calculus,
+    core,
+    elementwise,
+    optim,
+    rows,
+    scalar,
+    styles,
+    unusual,
+    unusual_rows,
+)
 
 RIGHT: list[tuple[str, Any]] = [
     *elementwise.RIGHT,
@@ -13,6 +23,7 @@ RIGHT: list[tuple[str, Any]] = [
     *calculus.RIGHT,
     *scalar.RIGHT,
     *optim.RIGHT,
+    *styles.RIGHT,
     *unusual.RIGHT,
     *unusual_rows.RIGHT,
 ]
