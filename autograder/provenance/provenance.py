@@ -39,7 +39,7 @@ DERIVATIVES = frozenset(
 DERIVATIVE_MODULES = ("sklearn.neural_network", "scipy.differentiate")
 DIFFERENCES = frozenset({"approx_derivative", "approx_fprime", "check_grad"})  # of scipy
 OF_CALCULUS = {n for n, f in vars(calculus).items() if isinstance(f, types.FunctionType)}
-DIFFERENTIATORS = DIFFERENCES | OF_CALCULUS | {"derivative", "differentiate"}
+DIFFERENTIATORS = DIFFERENCES | OF_CALCULUS | {"derivative", "differentiate", "_Differences"}
 
 # What answers are built from; anything else of the library does some exercise's work.
 MATERIAL = frozenset(
@@ -64,6 +64,7 @@ NODES = frozenset(
 LIBRARY_FILES = frozenset(str(m.__file__) for m in (graph, images, losses, mlp, nodes, regularizing, shaping, value))
 # Where the library asks and answers: what is put there stands behind every answer. No derivation is in it.
 MACHINERY = ("autograder", "edf_course.check", "edf_course.exercises", "edf_course.handin")
+CHECKS = "edf_course.exercises.public_"  # but what `check` holds answers against is worked out there
 OWN = frozenset({"edf_course", "numpy", "scipy", "builtins", "math"})  # whose functions are not the student's
 
 NOISE = 2e-14  # relative; a derivation in float64 stays below, a difference quotient does not
@@ -191,7 +192,7 @@ def _library_name(thing: Any, allowed: frozenset[str]) -> str | None:
     """Return the name of a class or function of the library that does an exercise's work, or None for anything else."""
     if not isinstance(thing, (type, types.FunctionType)) or not str(thing.__module__).startswith("edf_course"):
         return None
-    if thing.__module__.startswith(MACHINERY):
+    if thing.__module__.startswith(MACHINERY) and not thing.__module__.startswith(CHECKS):
         return None
     name = thing.__name__
     return None if name in MATERIAL | allowed else name

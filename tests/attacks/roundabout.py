@@ -193,6 +193,13 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
     + "        pass\n",
     "hand_in": _MAKE + "old = hand_in\ndef hand_in(exercise, thing):\n    return old(exercise, make())\n" + SIGMOID,
     "hand_in lambda": "old = hand_in\nhand_in = lambda exercise, thing: old(exercise, edf.Sigmoid)\n" + SIGMOID,
+    "check's differences": _backward(
+        "from edf_course.exercises import answering, public_cases, statement",
+        "ask = lambda probe: answering.answer('node', Sigmoid, probe)",
+        "arrays = {'x': self.x.value, 'upstream': self.grad}",
+        "found = public_cases._Differences(statement('edf.sigmoid'), arrays, ask)",
+        "self.x.addgrad(found.vjp(self.grad)['x'])",
+    ),
     "in numpy": _MAKE + "np.backward = make().backward\n" + _backward("np.backward(self)"),
     "in __main__": _MAKE + "lib = make()\n" + _backward("import __main__ as m", "m.lib.backward(self)"),
     "globals in fn": _STOLEN + "def f():\n    globals()['Sigmoid'] = make()\nf()",
@@ -495,6 +502,10 @@ HONEST: dict[str, str | list[str]] = {
     ],
     "notes what is handed in": [
         "old = hand_in\ndef hand_in(exercise, thing):\n    print(exercise)\n    return old(exercise, thing)",
+        SIGMOID,
+    ],
+    "reads what an exercise is worth": [
+        "from edf_course.exercises import statement\nprint(statement('edf.sigmoid').points)",
         SIGMOID,
     ],
     "settings of modules": ["import matplotlib as mpl\nmpl.rcParams['font.size'] = 9\nnp.loud = False", SIGMOID],

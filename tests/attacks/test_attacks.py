@@ -277,3 +277,10 @@ def test_the_name_of_a_cell_is_no_way_in(graded: Grader) -> None:
     evil = code("1", "=cmd|' /C calc'!A0")
     evil["id"] = "../../../etc/passwd"
     assert points(graded(notebook([evil, *cells()]))) == FULL
+
+
+def test_the_differences_that_check_takes_are_no_derivation(graded: Grader) -> None:
+    result = graded(submission(sigmoid=TO_THE_LIBRARY["check's differences"]))
+    assert points(result) == (0, *FULL[1:])
+    assert result.exercises[0].verdict is not None
+    assert result.exercises[0].verdict.misconception == "numerical"
