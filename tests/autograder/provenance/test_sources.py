@@ -23,7 +23,7 @@ from tests.autograder.right_answers import RIGHT
 
 FOLDER = Path(right_answers.__file__).parent
 MAKING = (FOLDER.parent / "making.py").read_text()
-MODULES = ("elementwise", "rows", "core", "calculus", "scalar", "optim", "unusual", "unusual_rows")
+MODULES = ("elementwise", "rows", "core", "calculus", "scalar", "optim", "styles", "unusual", "unusual_rows")
 
 
 def written() -> Iterator[tuple[str, list[str], str]]:
