@@ -69,7 +69,8 @@ def what_is_wrong(c: Comparison, source: str = "it should be", with_ratio: bool 
     if x is not None and x.shape == c.right.shape:
         at = f"{operand.split('.')[-1]}{index} = {number(float(x[entry]))}"
     ratio = _ratio(got, right) if with_ratio else ""
-    return f"At {at} your {thing} is {number(got)}; {source} {number(right)}{ratio}."
+    said, asked = _told_apart(got, right)
+    return f"At {at} your {thing} is {said}; {source} {asked}{ratio}."
 
 
 def place_of(c: Comparison) -> str:
@@ -128,11 +129,19 @@ def _ratio(got: float, right: float) -> str:
     return ""
 
 
-def number(value: float) -> str:
-    """Write a number as short as it can be told apart: -1.3, 0.2500, 1.2e-05, nan."""
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Write two numbers with as many digits as it takes to see which is which."""
+    return next(
+        ((a, b) for digits in range(4, 13) if (a := number(one, digits)) != (b := number(other, digits))),
+        (number(one), number(other)),
+    )
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number, rounded to so many decimals: -1.3, 0.25, 1.2e-05, nan."""
     if not np.isfinite(value):
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        text = f"{value:.4f}".rstrip("0").rstrip(".")
+        text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
         return "0" if text in ("-0", "") else text
-    return f"{value:.3g}"
+    return f"{value:.{digits - 1}g}"

@@ -1,6 +1,7 @@
 """The judge on right answers in many styles, on wrong ones with their misconception, and on what is no answer."""
 
 import json
+import re
 import time
 
 import numpy as np
@@ -72,6 +73,15 @@ def test_a_bound_is_told_by_the_roundest_number_that_it_may_be():
 
 def test_a_parameter_that_is_moved_wrongly_is_named_as_the_student_finds_it():
     assert "At parameters[0].value[" in judge("edf.sgd", lambda parameters, learning_rate: None).sentence
+
+
+def test_two_numbers_that_are_nearly_the_same_are_told_with_the_digits_that_differ():
+    def step(parameters, learning_rate):
+        for p in parameters:
+            p.value -= 1.0001 * learning_rate * p.grad
+
+    got, right = re.findall(r"-?\d\.\d+", judge("edf.sgd", step).sentence)[:2]
+    assert got != right
 
 
 def test_overwriting_costs_only_accumulation():
