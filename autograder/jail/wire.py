@@ -268,7 +268,7 @@ def _failure(said: Any) -> Failure | None:
         return None
     if not isinstance(said, list) or len(said) != 2 or not all(isinstance(s, str) for s in said):
         raise WireError("a failure of another form")
-    if said[0] not in FAILURES:
+    if said[0] not in FAILURES or not said[1].strip():
         raise WireError("a failure that there is not")
     return Failure(said[0], printable(said[1], MAX_TEXT))
 

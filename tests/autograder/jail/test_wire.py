@@ -263,6 +263,8 @@ def changed(**values: object) -> Message:
         changed(passes=[0] * 1000),
         changed(failure=["judge failed", "x"]),
         changed(failure=["raised", 5]),
+        changed(failure=["raised", ""]),
+        changed(failure=["raised", " \n"]),
         changed(failure="raised"),
         changed(failure=[["raised"], "x"]),
         changed(noticed=["<b>right</b>"]),
