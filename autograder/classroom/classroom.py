@@ -225,20 +225,20 @@ class _Room:
 
     def _state(self, student: str) -> str:
         """What the grade of a submission follows from."""
-        folder = self.course.folder("submitted", self.name, student)
-        when = _hash(folder / "timestamp.txt")
-        parts = (self._submission(student), when, self.source, VERSION, *_told(self._beside(student)))
-        return " ".join(str(part) for part in parts)
-
-    def _submission(self, student: str) -> str | None:
         try:
-            return hashlib.sha256(self._content(student)).hexdigest()
+            parts: list[str | None] = [hashlib.sha256(self._content(student)).hexdigest()]
+            parts.append(_hash(self.course.folder("submitted", self.name, student) / "timestamp.txt"))
         except Unreadable as error:
-            return str(error)
+            parts = [str(error)]
+        return " ".join(str(part) for part in (*parts, self.source, VERSION, *_told(self._beside(student))))
 
     def _content(self, student: str) -> bytes:
         path = self.course.notebook("submitted", self.name, student)
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:
+            raise Unreadable(f"its folder cannot be read: {error.strerror}") from None
+        if not there:
             raise Unreadable(f"there is no {path.name} in the submission, only {names_in(path.parent)}")
         self._check_timestamp(path.parent)
         return read_submission(path)

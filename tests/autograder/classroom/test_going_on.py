@@ -234,6 +234,24 @@ def test_what_cannot_be_gathered_is_left_out_and_said(course: Course, tmp_path: 
     assert [notice.split(" ")[1] for notice in notices] == [r"'\x1b[2J'", "ada", "fred", "gil", r"'\udcff'"]
 
 
+def test_a_folder_that_may_not_be_read_costs_that_submission_alone(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(course, "cleo", b"{}")
+    closed, stat = course.folder("submitted", MINI, "cleo").parent, Path.stat
+
+    def refused(path: Path, **how: Any) -> os.stat_result:
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    assert course.students(MINI) == ["ada", "ben", "cleo"]
+    classroom.grade(course, MINI, course.students(MINI), Generous())  # type: ignore[arg-type]
+    assert Journal(course, MINI).get("cleo", "ungraded") == "its folder cannot be read: Permission denied"
+    assert points(course)["ada"] != (None, None)
+
+
 def test_a_folder_that_is_named_after_nobody_is_left_out_and_said(course: Course) -> None:
     for name in ("\udcff", "\x1b]0;gotcha\x07"):
         hand_in(course, name, b"{}")
