@@ -1,12 +1,10 @@
-"""The commands that edf-autograder adds to `edf-course`: release, grade and formgrader."""
+"""Two of the commands that edf-autograder adds to `edf-course`: release and formgrader."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-
-DEFAULT_LECTURE = "04_edf"
 
 
 @click.command()

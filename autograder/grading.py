@@ -36,7 +36,7 @@ INTERRUPTED = 130
 @click.option(
     "--students",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of submissions to gather first. Default: the sample class, while it is alone.",
+    help="A folder of submissions to gather first. Default: the sample class, unless others handed in.",
 )
 @click.option("--only", multiple=True, metavar="STUDENT", help="Grade this student only. May be given more than once.")
 @click.option("--force", is_flag=True, help="Grade also what has not changed since it was graded.")
