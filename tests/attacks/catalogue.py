@@ -321,7 +321,7 @@ ATTACKS = [
     Attack(20, "deletes all marks", _changed(lambda made: [c["metadata"].clear() for c in made])),
     Attack(20, "deletes tests", _changed(lambda made: made.__delitem__(slice(2, None)))),
     Attack(20, "duplicates tests", _changed(lambda made: made.extend([*made, *made]))),
-    Attack(20, "reorders", notebook(cells()[::-1]), NONE),  # the imports come last: nothing can be defined
+    Attack(20, "reorders", notebook(cells()[::-1]), (0.0, FULL[1], 0.0)),  # the imports come last: no class is made
     Attack(20, "tests as own answers", _changed(_is_own_answer)),
     Attack(20, "renames tests", _changed(_renamed)),
     Attack(20, "retypes tests", _changed(lambda made: [c.update(cell_type="raw") for c in made])),
