@@ -24,6 +24,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid #8888; text-align: right; white-space: nowrap; }
 th:first-child, .text { text-align: left; }
+tbody th { min-width: 8rem; max-width: 18rem; overflow-wrap: anywhere; white-space: normal; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: normal; font-style: italic; }
 dt { font-weight: bold; margin-top: .6rem; }
 </style>
