@@ -205,6 +205,17 @@ def test_a_formula_whose_derivative_is_off_by_a_ten_thousandth_is_refused():
         Truth(Off.apply, ["x"], frozenset(), frozenset()).confirm(arrays, rng)
 
 
+def test_a_direction_along_which_next_to_nothing_changes_refuses_no_formula(monkeypatch):
+    """It came in one of a hundred draws for the MLP, and the whole submission was not graded."""
+    import torch
+
+    errors = iter([2e-6, 1e-9])
+    monkeypatch.setattr("autograder.oracles.projection_error", lambda *_: next(errors))
+    arrays = {"x": np.ones((3, 4)), "upstream": np.ones((3, 4))}
+    Truth(torch.sin, ["x"], frozenset(), frozenset()).confirm(arrays, np.random.default_rng(0))
+    assert next(errors, None) is None
+
+
 def test_an_unknown_exercise_offers_the_nearest():
     with pytest.raises(UnknownExercise, match=r"edf\.sigmoid"):
         judge("edf.sigmoidd", None)
