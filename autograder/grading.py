@@ -96,8 +96,7 @@ class _Run:
         graders = self._graders(jailed)
         try:
             notices = classroom.prepare(self.course, self.lecture)
-            folder = students or self._sample_class()
-            notices += classroom.gather(self.course, self.lecture, folder) if folder else []
+            notices += self._gathered(students)
             for notice in notices:
                 self.console.print(notice, markup=False)
             chosen = self._chosen(only)
@@ -119,10 +118,16 @@ class _Run:
         if notices:
             self.console.print(f"What was left out, or is to be known, is said at the top, in {len(notices)} lines.")
 
-    def _sample_class(self) -> Path | None:
-        """The folder of the sample class; None where there is none, or others have handed in already."""
+    def _gathered(self, students: Path | None) -> list[str]:
+        """Gather what is in the folder `students`; without one the sample class, unless others have handed in."""
+        from autograder.classroom import classroom
+
+        if students is not None and students.resolve() != self.sample.resolve():
+            return classroom.gather(self.course, self.lecture, students)
         names = {path.stem for path in self.sample.glob("*.py")}
-        return self.sample if names and names.issuperset(self.course.students(self.lecture)) else None
+        if students is None and not names.issuperset(self.course.students(self.lecture)):
+            return []
+        return classroom.gather_sample(self.course, self.lecture, self.sample) if names else []
 
     def _graders(self, jailed: bool) -> pool.Graders:
         from autograder.jailed import limits_of

@@ -80,21 +80,25 @@ def _secret(course: Course) -> bytes:
 def gather(course: Course, lecture: str, folder: Path) -> list[str]:
     """Copy submissions from `folder` to where nbgrader looks for them; returns what a person should know, a line each.
 
-    A submission is STUDENT.ipynb, STUDENT/NN.ipynb or STUDENT/NN/NN.ipynb; or, where there is no such notebook, a small
-    source STUDENT.py (sample.py).
+    A submission is STUDENT.ipynb, STUDENT/NN.ipynb or STUDENT/NN/NN.ipynb.
     One that is there already stays, unless it was gathered before and nobody changed it since.
     Raises: CourseError where the folder holds none.
     """
     notebooks, notices = submissions_in(folder, lecture)
-    found: dict[str, Callable[[], bytes]] = {s: partial(read_submission, path) for s, path in notebooks.items()}
-    if not found:
-        found, notices = _small_sources(course, lecture, folder), []
-    if not found:
+    if not notebooks:
         raise CourseError(
             f"{folder} holds no submissions, STUDENT.ipynb or STUDENT/{lecture}.ipynb, only {names_in(folder)}."
         )
     with alone(course, lecture):
-        return notices + _take_in(course, lecture, found, folder)
+        return notices + _take_in(
+            course, lecture, {s: partial(read_submission, path) for s, path in notebooks.items()}, folder
+        )
+
+
+def gather_sample(course: Course, lecture: str, folder: Path) -> list[str]:
+    """The same with the small sources of a sample class, STUDENT.py (see `sample`), which may ask for the solution."""
+    with alone(course, lecture):
+        return _take_in(course, lecture, _small_sources(course, lecture, folder), folder)
 
 
 def _take_in(course: Course, lecture: str, found: Mapping[str, Callable[[], bytes]], folder: Path) -> list[str]:

@@ -101,7 +101,10 @@ class _Bench:
         unfinished: the numbers of the steps before that were not run to their end.
         """
         asked = exercise(hand_in.exercise)
-        cases = draw_cases(asked, seed_for(self.secret, hand_in.exercise, self.digest))
+        try:
+            cases = draw_cases(asked, seed_for(self.secret, hand_in.exercise, self.digest))
+        except Exception as error:
+            return _no_verdict(hand_in, error)
         answers = ask(respond, cases)
         try:
             verdict, comparisons, noticed = decide(asked, cases, answers)
@@ -116,12 +119,16 @@ class _Bench:
                 numerical=asked.is_numerical, allowed=asked.allowed,
             )  # fmt: skip
         except Exception as error:  # the numbers are a stranger's: whatever they do to the judge ends here
-            why = f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
-            return Verdict(hand_in.exercise, 0, hand_in.points, False, None, why, {}, flagged="judge failed")
+            return _no_verdict(hand_in, error)
         return verdict if finding is None else flag(verdict, finding)
 
     def _place(self, hand_in: HandIn) -> int:
         return next(i for i, cell in enumerate(self.clean.steps) if cell.hand_in is hand_in)
+
+
+def _no_verdict(hand_in: HandIn, error: Exception) -> Verdict:
+    why = f"The judge itself failed ({type(error).__name__}: {error}); your instructor will look."
+    return Verdict(hand_in.exercise, 0, hand_in.points, False, None, why, {}, flagged="judge failed")
 
 
 def seed_for(secret: bytes, exercise_id: str, digest: bytes) -> int:

@@ -161,7 +161,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course,
             attack = f"# %% new after sigmoid-hand-in\n{ways}{source.format()}" if source else ""
             (folder / "sources" / f"{name}.py").write_text(SOLVED + attack)
         classroom.prepare(course, MINI)
-        classroom.gather(course, MINI, folder / "sources")
+        classroom.gather_sample(course, MINI, folder / "sources")
         students, before = course.students(MINI), fingerprint(course)
         graders = Graders(lambda: LocalExecutor(2, limits_of(course.config)), 2)
         try:

@@ -68,7 +68,7 @@ def a_class(folder: Path, gradebook: Path, students: Mapping[str, str], config: 
         sources.mkdir()
         for student, source in students.items():
             (sources / f"{student}.py").write_text(source)
-        classroom.gather(course, MINI, sources)
+        classroom.gather_sample(course, MINI, sources)
     return Course(folder)
 
 

@@ -39,7 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, StudentResult
 def grade(course: Course) -> dict[str, StudentResult]:
     """Grade the sample class in `course`."""
     classroom.prepare(course, LECTURE)
-    assert classroom.gather(course, LECTURE, SAMPLE) == []
+    assert classroom.gather_sample(course, LECTURE, SAMPLE) == []
     students = course.students(LECTURE)
     limits = limits_of(course.config)
     with Graders(lambda: LocalExecutor(2, limits), 2) as graders:

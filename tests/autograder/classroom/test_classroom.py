@@ -73,7 +73,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory, new_gradebook: Path) -> Ite
         for student, source in CLASS.items():
             (folder / f"{student}.py").write_text(source)
         classroom.prepare(course, MINI)
-        classroom.gather(course, MINI, folder)
+        classroom.gather_sample(course, MINI, folder)
         _tag_everything(course, "tagged")
         _copy_a_cell(course, "copied_a_cell")
         _save_in_an_old_format(course, "old_format")

@@ -59,6 +59,13 @@ def test_a_folder_without_submissions_is_said_with_what_is_in_it(prepared: Cours
         classroom.gather(prepared, MINI, folder)
 
 
+def test_the_small_sources_of_a_sample_class_are_not_taken_from_strangers(prepared: Course) -> None:
+    folder = _folder(prepared)
+    (folder / "ada.py").write_text("# begins with: solution\n")
+    with pytest.raises(CourseError, match=r"holds no submissions, .* only ada\.py"):
+        classroom.gather(prepared, MINI, folder)
+
+
 def test_nothing_in_a_folder_of_submissions_is_passed_over_in_silence(prepared: Course) -> None:
     folder = _folder(prepared, ada="right", ben="one of two")
     for path in ("ben/{}", "other name/my work.ipynb", "two/a.ipynb", "two/b.ipynb", "deep/er/{}"):

@@ -16,9 +16,11 @@ import pytest
 from autograder.classroom.lecture_files import read_lecture
 from autograder.classroom.sample import make_submission
 from autograder.course import Course
+from autograder.exercise import Exercise
 from autograder.jail.jail import Jail, JailError, Limits
 from autograder.provenance.sources import SourceReader
 from autograder.release.release import build_release, build_source
+from autograder.submission import submission as submission_module
 from autograder.submission.lecture import Lecture
 from autograder.submission.sanitise import Unreadable, sanitise
 from autograder.submission.submission import grade, seed_for
@@ -266,6 +268,25 @@ def test_a_jail_that_is_gone_is_no_verdict(jail: Jail) -> None:
         short._process.wait()
         with pytest.raises(JailError):
             grade(submission(), LECTURE, SECRET, short)
+
+
+@pytest.mark.parametrize("step", ["draw_cases", "decide"])
+def test_a_fault_of_the_judge_costs_that_exercise_alone_and_waits_for_a_human(
+    jail: Jail, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    does = getattr(submission_module, step)
+
+    def fails(asked: Exercise, *more: Any) -> Any:
+        if asked.id == "edf.sigmoid":
+            raise ValueError("no numbers today")
+        return does(asked, *more)
+
+    monkeypatch.setattr(submission_module, step, fails)
+    first, *others = grade(submission(), LECTURE, SECRET, jail).exercises
+    assert first.verdict is not None
+    assert (first.points, first.verdict.flagged) == (0, "judge failed")
+    assert "no numbers today" in first.verdict.sentence
+    assert tuple(e.points for e in others) == FULL[1:]
 
 
 def test_the_result_is_plain_data_for_another_machine(jail: Jail) -> None:
