@@ -100,7 +100,8 @@ def why(course: Course, student: str, exercise: str) -> str:
     """What nbgrader may have seen in the graded cell of an exercise, so that it took points away."""
     path = course.notebook("autograded", LECTURE, student)
     cells = nbformat.read(path, as_version=4).cells if path.is_file() else []
-    for output in (o for c in cells if f'hand_in("{exercise}"' in c.source for o in c.outputs):
+    graded = [cell for cell in cells if f'hand_in("{exercise}"' in cell.source]
+    for output in (output for cell in graded for output in cell.outputs):
         if output.output_type == "error":
             return f"{output.ename}: {output.evalue}".splitlines()[0]
         if output.get("name") == "stderr":
@@ -108,7 +109,9 @@ def why(course: Course, student: str, exercise: str) -> str:
         if VERDICT in output.get("data", {}):
             aspects = output.data[VERDICT]["aspects"].values()
             return next((a["sentence"] for a in aspects if not a["passed"]), "the verdict is that it is right")
-    return "no error" if cells else "it was not graded"
+    if not cells:
+        return "it was not graded"
+    return "no error" if graded else "the graded cell is missing in what was handed in, and is not put back"
 
 
 def deserved() -> Points:
