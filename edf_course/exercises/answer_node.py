@@ -24,7 +24,7 @@ class Leaf(CompNode):
     """An operand with a batch index whose gradient is asked for; errors call it by the name of its class."""
 
     odd: Any = None
-    twice = False
+    latest: Any = None
 
     def __init__(self, value: np.ndarray) -> None:
         super().__init__()
@@ -37,24 +37,24 @@ class Leaf(CompNode):
         """Do nothing: there is nothing before it."""
 
     def addgrad(self, delta: Any) -> None:
-        """Add `delta`; remember one of the wrong shape or one that comes twice, which tells what the mistake is."""
+        """Add `delta`; remember it, and one of the wrong shape, which tells what the mistake is."""
         if np.shape(delta) != self.value.shape:
             self.odd = delta
-        self.twice |= type(self.grad) is not int and np.array_equal(self.grad, delta)
+        self.latest = np.array(delta)
         super().addgrad(delta)
 
 
 class LeafParameter(Parameter):
-    """A parameter that remembers a gradient of the wrong shape, and one that comes twice."""
+    """A parameter that remembers the latest gradient, and one of the wrong shape."""
 
     odd: Any = None
-    twice = False
+    latest: Any = None
 
     def addgrad_mean(self, gradient: Any) -> None:
-        """Add `gradient`; remember one of the wrong shape, and one that comes twice."""
+        """Add `gradient`; remember it, and one of the wrong shape."""
         if np.shape(gradient) != self.value.shape:
             self.odd = gradient
-        self.twice |= type(self.grad) is not int and np.array_equal(self.grad, gradient)
+        self.latest = np.array(gradient)
         super().addgrad_mean(gradient)
 
 
@@ -112,10 +112,18 @@ def run(thing: Any, probe: Probe, record: Record) -> None:
             _run_pass(probe, arrays, nodes, everything, end, record)
     if returned and returned[-1] is not None:
         record.noticed.add("returns")
-    if probe.mode == "plain" and any(getattr(leaf, "twice", False) for leaf in leaves.values()):
+    if probe.mode == "plain" and any(_has_twice_the_latest(leaf) for leaf in leaves.values()):
         record.noticed.add("twice")
     if any(type(c).__module__.startswith("edf_course.edf.") for c in current_graph().CompNodes):
         record.noticed.add("library")
+
+
+def _has_twice_the_latest(leaf: Any) -> bool:
+    """Whether one gradient came twice: by addgrad both times, or once by grad += ."""
+    latest = getattr(leaf, "latest", None)
+    if latest is None or latest.dtype.kind != "f" or not latest.any():
+        return False
+    return np.array_equal(leaf.grad, 2 * latest)
 
 
 def _run_pass(

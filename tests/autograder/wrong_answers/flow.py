@@ -46,6 +46,12 @@ class AddsBothWays(Base):
         self.x.addgrad(self.delta())
 
 
+class AddsBothWaysRound(Base):
+    def backward(self):
+        self.x.addgrad(self.delta())
+        self.x.grad += self.delta()
+
+
 class AddsWhatIsThere(Base):
     def backward(self):
         self.x.addgrad(self.x.grad + self.delta())
@@ -326,6 +332,7 @@ def five_points(x, h=1e-3):
 WRONG: list[tuple[str, str | None, Any]] = [
     ("edf.sigmoid", "double-count", AddsTwice),
     ("edf.sigmoid", "double-count", AddsBothWays),
+    ("edf.sigmoid", "double-count", AddsBothWaysRound),
     ("edf.sigmoid", "double-count", AddsWhatIsThere),
     ("edf.sigmoid", "missing-input-grad", AddsToItself),
     ("edf.sigmoid", "overwrites", OnlyTheFirst),
