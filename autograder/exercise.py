@@ -175,6 +175,7 @@ class _NodeCases:
         return Context(
             operands, self.truth.value(arrays), arrays["upstream"],
             lambda upstream: self.truth.vjp(arrays, upstream), self.truth.parameters, self._vjp_at_output(arrays),
+            lambda others: self._context({**arrays, **others}),
         )  # fmt: skip
 
     def _vjp_at_output(self, arrays: Arrays) -> Callable[[np.ndarray], Arrays] | None:

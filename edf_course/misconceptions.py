@@ -77,6 +77,25 @@ def _last_example(c: Context, as_mean: bool) -> Mapping[str, np.ndarray]:
     return {n: v * factor for n, v in _one_example(c, -1).items() if n in c.parameters}
 
 
+def _in_integers(c: Context, cut: Callable[[np.ndarray], np.ndarray]) -> Context | None:
+    """The same question with operands cut down to integers, but for parameters; None where it has no answer."""
+    if c.at is None:
+        return None
+    other = c.at({n: cut(a) for n, a in c.operands.items() if a.dtype.kind == "f" and n not in c.parameters})
+    return other if np.isfinite(other.y).all() else None
+
+
+def _value_in_integers(c: Context, cut: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
+    other = _in_integers(c, cut)
+    return None if other is None else other.y
+
+
+def _gradient_in_integers(c: Context, cut: Callable[[np.ndarray], np.ndarray]) -> Mapping[str, np.ndarray]:
+    other = _in_integers(c, cut)
+    gradients = {} if other is None else other.vjp(c.g)
+    return gradients if all(np.isfinite(g).all() for g in gradients.values()) else {}
+
+
 def _first_row(y: np.ndarray) -> np.ndarray:
     only_first = np.zeros_like(y)
     only_first[:1] = y[:1]
@@ -188,6 +207,15 @@ GENERIC = (
         "Your numbers are the right ones cut down to integers: compute with floats.",
         _all(lambda right, c: np.trunc(right)),
         lambda c: np.trunc(c.y),
+    ),
+    *(
+        Misconception(
+            "int-truncation",
+            "What comes in is cut down to integers before it is used: compute with floats.",
+            partial(_gradient_in_integers, cut=cut),
+            partial(_value_in_integers, cut=cut),
+        )
+        for cut in (np.trunc, np.rint)
     ),
     Misconception(
         "wrong-function",

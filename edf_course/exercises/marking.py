@@ -27,6 +27,7 @@ class Context:
     vjp: Callable[[np.ndarray], Arrays]  # upstream -> the right gradient of each operand (parameters: mean over batch)
     parameters: frozenset[str] = frozenset()
     vjp_at_output: Callable[[np.ndarray], Arrays] | None = None  # the same with y in the place of the only operand
+    at: Callable[[Arrays], Context] | None = None  # all of it with other operands, where the truth can be asked
 
     @property
     def B(self) -> int:
