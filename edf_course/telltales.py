@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edf_course.exercises.marking import Case, Comparison, close
+from edf_course.exercises.marking import TOLERANCE, Case, Comparison, close
 from edf_course.exercises.probes import Answer
 from edf_course.hints import Diagnosis, say, strictness
 
+CHANCE = 1e-3  # that something is so without the mistake that it is taken for
 ENOUGH = 3  # entries on either side of a bound
 JUMP = 1e-3  # of the largest entry: beyond a bound most are off by more, or it is a slope that is right near one point
 MOST_SLIGHT = 0.1  # of the right entries, and of the wrong ones: so many may be off by less, near the bound
@@ -53,11 +54,24 @@ def fixed_shape(group: Sequence[Comparison]) -> Diagnosis | None:
     right = [same for same in by_shape.values() if all(fits[id(case)] for case in same)]
     mixed = len(right) + sum(not any(fits[id(case)] for case in same) for same in by_shape.values()) < len(by_shape)
     if len(right) == 1 and not mixed and (all_raise or len(right[0]) > 1):
-        return say("hard-coded-shape")
+        theirs = [c for c in group if any(c.case is case for case in right[0])]
+        return None if _may_be_chance(theirs, [c for c in group if not c.fits]) else say("hard-coded-shape")
     if right or not all_raise:
         return None
     common = set.intersection(*(_shapes_in(texts[id(case)]) - _shapes_of(case) for case in wrong))
     return say("hard-coded-shape") if common else None
+
+
+def _may_be_chance(right: Sequence[Comparison], wrong: Sequence[Comparison]) -> bool:
+    """Whether all these entries could be right by chance, where of the wrong arrays so many are."""
+    fitting = 0
+    for c in wrong:
+        got = _numbers(c, finite=False)
+        if got is not None:
+            fitting += int((np.abs(got - c.right) <= TOLERANCE * float(np.abs(c.right).max(initial=0.0))).sum())
+    share = fitting / max(sum(c.right.size for c in wrong), 1)
+    names = {c.name for c in wrong}
+    return bool(share ** sum(c.right.size for c in right if c.name in names) > CHANCE)
 
 
 def _shapes_in(text: str) -> set[tuple[int, ...]]:

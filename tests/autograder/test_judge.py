@@ -60,6 +60,15 @@ def test_a_sign_error_keeps_the_points_of_forward():
     assert verdict.points == exercise("edf.sigmoid").aspects["value"]
 
 
+@pytest.mark.parametrize("seed", [7, 8, 27])
+def test_what_is_right_for_one_shape_by_chance_is_no_shape_written_into_the_code(seed):
+    late = unary(lambda x: np.maximum(x, 0), lambda x, y, g: g * (x > 0.5))
+    cases = [case for case in draw_cases(exercise("edf.relu"), seed) if case.aspect == "gradient"]
+    wrong = [((x > 0) & (x <= 0.5)).sum() for x in (case.probe.passes[0]["x"] for case in cases)]
+    assert 0 in wrong
+    assert judge("edf.relu", late, seed).misconception in ("narrow-domain", None)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_rows_that_are_wrong_are_no_side_of_zero_even_where_they_happen_to_lie_on_one(seed):
     first_four = affine(x_grad=lambda x, W, g: (g @ W.T) * (np.arange(len(g)) < 4)[:, None])
