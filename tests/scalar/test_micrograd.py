@@ -8,7 +8,6 @@ import micrograd.nn
 import pytest
 
 from edf_course import scalar
-from tests.benchmarks import scalar as scalar_benchmark
 from tests.scalar.moons import demo
 
 THEIRS = SimpleNamespace(Value=micrograd.engine.Value, MLP=micrograd.nn.MLP)
@@ -35,12 +34,6 @@ def test_micrograd_as_it_is_agrees_to_its_own_rounding():
         (our_loss, our_accuracy), (their_loss, their_accuracy) = ours.step(k), theirs.step(k)
         assert our_loss == pytest.approx(their_loss, rel=1e-12)
         assert our_accuracy == their_accuracy
-
-
-@pytest.mark.slow
-def test_the_moons_step_is_eight_times_as_fast():
-    (row,) = scalar_benchmark.rows()
-    assert row.judged <= row.limit == 1 / 8
 
 
 def test_expressions_have_the_same_numbers_operations_and_texts(monkeypatch):
