@@ -37,6 +37,7 @@ class HintLevel(NbGraderPreprocessor):
         return str(self.by_lecture.get(lecture, self.level))
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the notebook with the level written into its checks, and the resources."""
         level = self.of(resources["nbgrader"]["assignment"])
         if level == "name":
             return nb, resources

@@ -87,6 +87,7 @@ class GradeInJail(NbGraderPreprocessor):
         )  # fmt: skip
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the notebook as it was run in the jail and judged, and the resources. Raises: NotGradedError."""
         place = Place(self, resources["nbgrader"])
         lecture = place.lecture()
         if not Execute(config=self.config).enabled:

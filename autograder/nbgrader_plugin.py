@@ -58,6 +58,7 @@ class SubmissionExporter(NotebookExporter):
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **more: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Export the notebook in a file, whatever its format and encoding. Raises: NotGradedError."""
         try:
             self._content = read_submission(Path(filename))
         except Unreadable as error:
@@ -67,6 +68,7 @@ class SubmissionExporter(NotebookExporter):
     def from_file(
         self, file_stream: Any, resources: dict[str, Any] | None = None, **more: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Export what `from_filename` has read; nbconvert opens the file as text, which it need not be."""
         return self.from_notebook_node(_readable(self._content), resources, **more)
 
 
@@ -118,6 +120,7 @@ class SanitiseSubmission(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the notebook that is graded, whatever was handed in, and the resources. Raises: NotGradedError."""
         place = Place(self, resources["nbgrader"])
         try:
             clean = sanitise(read_submission(place.notebook("submitted")), place.lecture())
@@ -152,6 +155,7 @@ class ExecuteSubmission(Execute):
         return super().preprocess(nb, resources, km)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Return the cell, run where there is time left, and the resources."""
         if monotonic() > self.deadline:
             if cell.cell_type == "code":
                 cell.outputs = [self._out_of_time()]
@@ -178,6 +182,7 @@ class HideTests(NbGraderPreprocessor):
     end = Unicode(HIDDEN[1], help="The line up to which it is hidden.").tag(config=True)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Return the cell without hidden tests and what they printed of themselves, and the resources."""
         if is_grade(cell) and not is_solution(cell) and self.begin in cell.source:
             cell.source = without_hidden(cell.source, (self.begin, self.end))
             for output in cell.get("outputs", []):

@@ -85,6 +85,7 @@ class ShowVerdicts(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the notebook with what was said of each exercise, and the rows of the table in the resources."""
         hints = HintLevel(config=self.config).of(resources["nbgrader"]["assignment"])
         rows = [row for cell in nb.cells if (row := _row(cell, hints)) is not None]
         resources["feedback"] = {

@@ -1,4 +1,4 @@
-"""Answers that go a roundabout way: to the library's node, to differences; and honest ones that look a little like it.
+"""Answers that go a roundabout way to the library's node, and honest ones that look a little like it.
 
 Each is the source of a cell, or of several. They are read, and some of them are handed in.
 """
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from tests.attacks.lecture import SIGMOID
 
-_HEAD = SIGMOID[: SIGMOID.index("        self.x.addgrad")]
+HEAD = SIGMOID[: SIGMOID.index("        self.x.addgrad")]
 _CALL = "b(self)"
-_F = "f = lambda z: 1 / (1 + np.exp(-z))"
-_ADD = "self.x.addgrad(self.grad * d)"
-_DATA = "DATA = np.logspace(-9, 0, 10)\n"
+F = "f = lambda z: 1 / (1 + np.exp(-z))"
+ADD = "self.x.addgrad(self.grad * d)"
 
 
-def _backward(*lines: str, before: str = "") -> str:
+def with_backward(*lines: str, before: str = "") -> str:
     """Sigmoid with its forward, and these lines as backward."""
-    return before + _HEAD + "".join(f"        {line}\n" for line in lines)
+    return before + HEAD + "".join(f"        {line}\n" for line in lines)
 
 
 _MAKE = """\
@@ -31,99 +30,103 @@ def make():
 _STOLEN = SIGMOID + _MAKE  # its copy, of which nothing says where it comes from
 
 TO_THE_LIBRARY: dict[str, str | list[str]] = {
-    "getattr": _backward("b = getattr(edf, 'Sig' + 'moid').backward", _CALL),
-    "getattr join": _backward("b = getattr(edf, ''.join(['Sig', 'moid'])).backward", _CALL),
-    "getattr rev": _backward("b = getattr(edf, 'diomgiS'[::-1]).backward", _CALL),
-    "getattr unknown": _backward("b = getattr(edf, bytes([83,105]).decode() + 'gmoid').backward", _CALL),
-    "getattr fstring": _backward("s='Sig'", "b = getattr(edf, f'{s}moid').backward", _CALL),
-    "globals": "from edf_course.edf import Sigmoid as S\n" + _backward("b = globals()['S'].backward", _CALL),
-    "globals get": "from edf_course.edf import Sigmoid as S\n" + _backward("b = globals().get('S').backward", _CALL),
+    "getattr": with_backward("b = getattr(edf, 'Sig' + 'moid').backward", _CALL),
+    "getattr join": with_backward("b = getattr(edf, ''.join(['Sig', 'moid'])).backward", _CALL),
+    "getattr rev": with_backward("b = getattr(edf, 'diomgiS'[::-1]).backward", _CALL),
+    "getattr unknown": with_backward("b = getattr(edf, bytes([83,105]).decode() + 'gmoid').backward", _CALL),
+    "getattr fstring": with_backward("s='Sig'", "b = getattr(edf, f'{s}moid').backward", _CALL),
+    "globals": "from edf_course.edf import Sigmoid as S\n" + with_backward("b = globals()['S'].backward", _CALL),
+    "globals get": "from edf_course.edf import Sigmoid as S\n"
+    + with_backward("b = globals().get('S').backward", _CALL),
     "globals computed": "from edf_course.edf import Sigmoid as S\n"
-    + _backward("b = globals()[chr(82 + 1)].backward", _CALL),
+    + with_backward("b = globals()[chr(82 + 1)].backward", _CALL),
     "globals computed2": "from edf_course.edf import Sigmoid as S\n"
-    + _backward("b = globals()[self.k].backward", _CALL),
-    "globals edf": _backward("b = globals()['edf'].Sigmoid.backward", _CALL),
-    "import_module": _backward(
+    + with_backward("b = globals()[self.k].backward", _CALL),
+    "globals edf": with_backward("b = globals()['edf'].Sigmoid.backward", _CALL),
+    "import_module": with_backward(
         "import importlib", "b = importlib.import_module('edf_course.edf').Sigmoid.backward", _CALL
     ),
     "import_module2": "from importlib import import_module as im\n"
-    + _backward("b = im('edf_course.edf').Sigmoid.backward", _CALL),
+    + with_backward("b = im('edf_course.edf').Sigmoid.backward", _CALL),
     "import_module3": "import importlib\nm = importlib.import_module('edf_course' + '.edf')\n"
-    + _backward("b = m.Sigmoid.backward", _CALL),
-    "__import__": _backward("b = __import__('edf_course.edf').edf.Sigmoid.backward", _CALL),
-    "__import__2": _backward("b = __import__('edf_' + 'course').edf.Sigmoid.backward", _CALL),
-    "__import__3": _backward("b = __import__(self.n).edf.Sigmoid.backward", _CALL),
-    "import in fn": _backward("import edf_course.edf as e", "e.Sigmoid.backward(self)"),
-    "import in fn2": _backward("import edf_course.edf.nodes", "edf_course.edf.nodes.Sigmoid.backward(self)"),
-    "import in fn3": _backward("from edf_course.edf import nodes", "nodes.Sigmoid.backward(self)"),
-    "import in fn4": _backward("from edf_course import edf as e", "e.nodes.Sigmoid.backward(self)"),
-    "sys.modules": _backward("import sys", "sys.modules['edf_course.edf'].Sigmoid.backward(self)"),
-    "sys.modules2": "from sys import modules as m\n" + _backward("m['edf_course.edf'].Sigmoid.backward(self)"),
-    "sys.modules3": "import sys\nmods = sys.modules\n" + _backward("mods['edf_course.edf'].Sigmoid.backward(self)"),
-    "vars": _backward("vars(edf)['Sigmoid'].backward(self)"),
-    "dict": _backward("edf.__dict__['Sigmoid'].backward(self)"),
-    "nodes attr": _backward("edf.nodes.Sigmoid.backward(self)"),
-    "attrgetter": _backward("import operator", "operator.attrgetter('Sigmoid')(edf).backward(self)"),
+    + with_backward("b = m.Sigmoid.backward", _CALL),
+    "__import__": with_backward("b = __import__('edf_course.edf').edf.Sigmoid.backward", _CALL),
+    "__import__2": with_backward("b = __import__('edf_' + 'course').edf.Sigmoid.backward", _CALL),
+    "__import__3": with_backward("b = __import__(self.n).edf.Sigmoid.backward", _CALL),
+    "import in fn": with_backward("import edf_course.edf as e", "e.Sigmoid.backward(self)"),
+    "import in fn2": with_backward("import edf_course.edf.nodes", "edf_course.edf.nodes.Sigmoid.backward(self)"),
+    "import in fn3": with_backward("from edf_course.edf import nodes", "nodes.Sigmoid.backward(self)"),
+    "import in fn4": with_backward("from edf_course import edf as e", "e.nodes.Sigmoid.backward(self)"),
+    "sys.modules": with_backward("import sys", "sys.modules['edf_course.edf'].Sigmoid.backward(self)"),
+    "sys.modules2": "from sys import modules as m\n" + with_backward("m['edf_course.edf'].Sigmoid.backward(self)"),
+    "sys.modules3": "import sys\nmods = sys.modules\n" + with_backward("mods['edf_course.edf'].Sigmoid.backward(self)"),
+    "vars": with_backward("vars(edf)['Sigmoid'].backward(self)"),
+    "dict": with_backward("edf.__dict__['Sigmoid'].backward(self)"),
+    "nodes attr": with_backward("edf.nodes.Sigmoid.backward(self)"),
+    "attrgetter": with_backward("import operator", "operator.attrgetter('Sigmoid')(edf).backward(self)"),
     "attrgetter2": "from operator import attrgetter\nget = attrgetter('Sigmoid.backward')\n"
-    + _backward("get(edf)(self)"),
-    "attrgetter3": "from operator import attrgetter\nb = attrgetter('Sigmoid.backward')(edf)\n" + _backward("b(self)"),
-    "eval": _backward("eval('edf.Sigmoid').backward(self)"),
-    "eval2": _backward("eval('edf.Sig' + 'moid').backward(self)"),
-    "eval3": _backward("eval(bytes.fromhex('6564662e5369676d6f6964')).backward(self)"),
-    "exec": _backward("exec('edf.Sigmoid.backward(self)')"),
-    "exec2": _backward("import base64", "exec(base64.b64decode('ZWRmLlNpZ21vaWQuYmFja3dhcmQoc2VsZik='))"),
-    "compile": _backward("eval(compile('edf.Sigmoid', '', 'eval')).backward(self)"),
-    "type of object": "net = edf.Sigmoid(edf.Input())\n" + _backward("type(net).backward(self)"),
-    "class of object": "net = edf.MLP([], edf.Input())\n" + _backward("net.__class__.backward(self)"),
-    "subclasses": _backward("[c for c in CompNode.__subclasses__() if c.__name__ == 'Sigmoid'][0].backward(self)"),
-    "subclasses2": _backward("getattr(CompNode, '__sub' + 'classes__')()[0].backward(self)"),
-    "object subclasses": _backward("object.__subclasses__()[0].backward(self)"),
-    "gc": _backward(
+    + with_backward("get(edf)(self)"),
+    "attrgetter3": "from operator import attrgetter\nb = attrgetter('Sigmoid.backward')(edf)\n"
+    + with_backward("b(self)"),
+    "eval": with_backward("eval('edf.Sigmoid').backward(self)"),
+    "eval2": with_backward("eval('edf.Sig' + 'moid').backward(self)"),
+    "eval3": with_backward("eval(bytes.fromhex('6564662e5369676d6f6964')).backward(self)"),
+    "exec": with_backward("exec('edf.Sigmoid.backward(self)')"),
+    "exec2": with_backward("import base64", "exec(base64.b64decode('ZWRmLlNpZ21vaWQuYmFja3dhcmQoc2VsZik='))"),
+    "compile": with_backward("eval(compile('edf.Sigmoid', '', 'eval')).backward(self)"),
+    "type of object": "net = edf.Sigmoid(edf.Input())\n" + with_backward("type(net).backward(self)"),
+    "class of object": "net = edf.MLP([], edf.Input())\n" + with_backward("net.__class__.backward(self)"),
+    "subclasses": with_backward("[c for c in CompNode.__subclasses__() if c.__name__ == 'Sigmoid'][0].backward(self)"),
+    "subclasses2": with_backward("getattr(CompNode, '__sub' + 'classes__')()[0].backward(self)"),
+    "object subclasses": with_backward("object.__subclasses__()[0].backward(self)"),
+    "gc": with_backward(
         "import gc", "[o for o in gc.get_objects() if getattr(o, '__name__', '') == 'Sigmoid'][0].backward(self)"
     ),
-    "gc2": "from gc import get_objects\n" + _backward("get_objects()[0].backward(self)"),
-    "gc alias": "import gc as rubbish\n" + _backward("rubbish.get_objects()[0].backward(self)"),
+    "gc2": "from gc import get_objects\n" + with_backward("get_objects()[0].backward(self)"),
+    "gc alias": "import gc as rubbish\n" + with_backward("rubbish.get_objects()[0].backward(self)"),
     "getsource": "import inspect\nsrc = inspect.getsource(edf.Sigmoid)\nexec(src)",
-    "code": _backward("pass") + "\nSigmoid.backward.__code__ = edf.Sigmoid.backward.__code__",
-    "FunctionType": "import types\nb = types.FunctionType(edf.Sigmoid.backward.__code__, {})\n" + _backward("b(self)"),
-    "FunctionType2": "from types import FunctionType\n" + _backward("FunctionType(self.c, {})(self)"),
-    "pickle": _backward("import pickle", "pickle.loads(b'cedf_course.edf\\nSigmoid\\n.').backward(self)"),
-    "marshal": _backward("import marshal", "marshal.loads(b'')"),
-    "patch CompNode": _backward("super().backward()") + "\nCompNode.backward = edf.Sigmoid.backward",
-    "patch CompNode2": _backward("super().backward()") + "\nsetattr(CompNode, 'backward', edf.Sigmoid.backward)",
-    "patch CompNode3": _backward("super().backward()")
+    "code": with_backward("pass") + "\nSigmoid.backward.__code__ = edf.Sigmoid.backward.__code__",
+    "FunctionType": "import types\nb = types.FunctionType(edf.Sigmoid.backward.__code__, {})\n"
+    + with_backward("b(self)"),
+    "FunctionType2": "from types import FunctionType\n" + with_backward("FunctionType(self.c, {})(self)"),
+    "pickle": with_backward("import pickle", "pickle.loads(b'cedf_course.edf\\nSigmoid\\n.').backward(self)"),
+    "marshal": with_backward("import marshal", "marshal.loads(b'')"),
+    "patch CompNode": with_backward("super().backward()") + "\nCompNode.backward = edf.Sigmoid.backward",
+    "patch CompNode2": with_backward("super().backward()") + "\nsetattr(CompNode, 'backward', edf.Sigmoid.backward)",
+    "patch CompNode3": with_backward("super().backward()")
     + "\ndef f():\n    CompNode.backward = edf.Sigmoid.backward\nf()",
     "patch addgrad": "old = Parameter.addgrad\ndef g(self, d):\n    return edf.Parameter.addgrad_mean(self, edf.Mean(d))\nParameter.addgrad = g\n"
     + SIGMOID,
     "patch answering": "import edf_course.exercises.answering as a\nold = a.answer\na.answer = lambda k, t, *r: old(k, edf.Sigmoid, *r)\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "patch answering2": "from edf_course.exercises import answering\ndef run(t, p, r):\n    answering.answer_node.run(edf.Sigmoid, p, r)\nanswering._PROCEDURES['node'] = run\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "patch answering3": "from edf_course.exercises import answering\nanswering._PROCEDURES.update(node=lambda t, p, r: answering.answer_node.run(edf.Sigmoid, p, r))\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "patch handin": "from edf_course import handin\nserve = handin.serve\nhandin.serve = lambda e, t: serve(e, edf.Sigmoid)\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "patch wire": "import autograder.jail.wire as w\ndef send(self, m):\n    edf.Sigmoid\nw.Connection.send = send\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "patch in fn": "def evil():\n    from edf_course.exercises import answering\n    answering.answer = lambda k, t, *r: edf.Sigmoid\nevil()\n"
-    + _backward("pass"),
+    + with_backward("pass"),
     "mock": "from unittest import mock\nfrom edf_course.exercises import answering\nmock.patch.object(answering, 'answer', lambda *a: edf.Sigmoid).start()\n"
-    + _backward("pass"),
-    "wrap": _HEAD.replace("self.x = x", "self.inner = edf.Sigmoid(x)") + "        self.inner.backward()\n",
-    "wrap graph": _HEAD.replace(
+    + with_backward("pass"),
+    "wrap": HEAD.replace("self.x = x", "self.inner = edf.Sigmoid(x)") + "        self.inner.backward()\n",
+    "wrap graph": HEAD.replace(
         "self.x = x", "self.x = x\n        with edf.Graph():\n            self.inner = edf.Sigmoid(x)"
     )
     + "        self.inner.backward()\n",
-    "getattribute": _backward("object.__getattribute__(edf, 'Sigmoid').backward(self)"),
+    "getattribute": with_backward("object.__getattribute__(edf, 'Sigmoid').backward(self)"),
     "decorator": "def swap(c):\n    return edf.Sigmoid\n@swap\n" + SIGMOID,
     "decorator2": "swap = lambda c: edf.Sigmoid\n@swap\n" + SIGMOID,
     "metaclass": "class M(type):\n    def __new__(m, n, b, d):\n        return edf.Sigmoid\nclass Sigmoid(CompNode, metaclass=M):\n    pass",
     "metaclass2": "class M(type):\n    def __getattribute__(c, n):\n        return getattr(edf.Sigmoid, n)\n"
     + SIGMOID.replace("(CompNode)", "(CompNode, metaclass=M)"),
     "list": "a = [edf.Sigmoid]\nSigmoid = a[0]",
-    "dict append": "d = {}\nd['s'] = edf.Sigmoid\n" + _backward("d['s'].backward(self)"),
-    "list append": "d = []\nd.append(edf.Sigmoid)\n" + _backward("d[0].backward(self)"),
-    "fn attr": "def helper(n):\n    return helper.b(n)\nhelper.b = edf.Sigmoid.backward\n" + _backward("helper(self)"),
+    "dict append": "d = {}\nd['s'] = edf.Sigmoid\n" + with_backward("d['s'].backward(self)"),
+    "list append": "d = []\nd.append(edf.Sigmoid)\n" + with_backward("d[0].backward(self)"),
+    "fn attr": "def helper(n):\n    return helper.b(n)\nhelper.b = edf.Sigmoid.backward\n"
+    + with_backward("helper(self)"),
     "for target": "for Sigmoid in [edf.Sigmoid]:\n    pass",
     "with target": "import contextlib\nwith contextlib.nullcontext(edf.Sigmoid) as Sigmoid:\n    pass",
     "walrus": "(Sigmoid := edf.Sigmoid)",
@@ -153,55 +156,55 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
     "writefile": ["%%writefile h.py\nfrom edf_course.edf import Sigmoid", "from h import Sigmoid"],
     "writefile2": ["%%writefile h.py\nfrom edf_course.edf import Sigmoid", "import h\nSigmoid = h.Sigmoid"],
     "writefile3": ["%%writefile h.py\nfrom edf_course import edf\nclass Sigmoid(edf.Sigmoid): pass", "from h import *"],
-    "Out": ["edf.Sigmoid", _backward("Out[2].backward(self)")],
-    "_": ["edf.Sigmoid", _backward("_2.backward(self)")],
+    "Out": ["edf.Sigmoid", with_backward("Out[2].backward(self)")],
+    "_": ["edf.Sigmoid", with_backward("_2.backward(self)")],
     "sklearn": "from sklearn.neural_network._base import DERIVATIVES\n"
-    + _backward("d = self.grad.copy()", "DERIVATIVES['logistic'](self.value, d)", "self.x.addgrad(d)"),
+    + with_backward("d = self.grad.copy()", "DERIVATIVES['logistic'](self.value, d)", "self.x.addgrad(d)"),
     "sklearn2": "import sklearn.neural_network._base as nb\n"
-    + _backward("d = self.grad.copy()", "nb.inplace_logistic_derivative(self.value, d)", "self.x.addgrad(d)"),
-    "scalar": "from edf_course.scalar import Value\n" + _backward("v = Value(1.0)", "v.backward()"),
-    "tb": _backward("try: 1/0", "except Exception as e: e.__traceback__.tb_frame.f_globals['edf']"),
-    "default arg2": "def f(n, c=edf.Sigmoid):\n    c.backward(n)\n" + _backward("f(self)"),
-    "kw default": "def f(n, *, c=edf.Sigmoid.backward):\n    c(n)\n" + _backward("f(self)"),
-    "partial": "import functools\nf = functools.partial(edf.Sigmoid.backward)\n" + _backward("f(self)"),
-    "class attr": _HEAD.replace("(CompNode):", "(CompNode):\n    b = edf.Sigmoid.backward") + "        self.b()\n",
-    "class attr lib": _HEAD.replace("(CompNode):", "(CompNode):\n    lib = edf")
+    + with_backward("d = self.grad.copy()", "nb.inplace_logistic_derivative(self.value, d)", "self.x.addgrad(d)"),
+    "scalar": "from edf_course.scalar import Value\n" + with_backward("v = Value(1.0)", "v.backward()"),
+    "tb": with_backward("try: 1/0", "except Exception as e: e.__traceback__.tb_frame.f_globals['edf']"),
+    "default arg2": "def f(n, c=edf.Sigmoid):\n    c.backward(n)\n" + with_backward("f(self)"),
+    "kw default": "def f(n, *, c=edf.Sigmoid.backward):\n    c(n)\n" + with_backward("f(self)"),
+    "partial": "import functools\nf = functools.partial(edf.Sigmoid.backward)\n" + with_backward("f(self)"),
+    "class attr": HEAD.replace("(CompNode):", "(CompNode):\n    b = edf.Sigmoid.backward") + "        self.b()\n",
+    "class attr lib": HEAD.replace("(CompNode):", "(CompNode):\n    lib = edf")
     + "        self.lib.Sigmoid.backward(self)\n",
-    "nested class": _HEAD.replace("(CompNode):", "(CompNode):\n    class Inner(edf.Sigmoid):\n        pass")
+    "nested class": HEAD.replace("(CompNode):", "(CompNode):\n    class Inner(edf.Sigmoid):\n        pass")
     + "        self.Inner.backward(self)\n",
     "descriptor": "class D:\n    def __get__(self, o, t):\n        return edf.Sigmoid.backward.__get__(o)\n"
-    + _HEAD[: _HEAD.index("    def backward")]
+    + HEAD[: HEAD.index("    def backward")]
     + "    backward = D()\n",
-    "setstate": _HEAD + "        self.__class__ = edf.Sigmoid\n        self.backward()\n",
+    "setstate": HEAD + "        self.__class__ = edf.Sigmoid\n        self.backward()\n",
     "numerical_gradient": "from edf_course.calculus import numerical_gradient\n"
-    + _backward("numerical_gradient(lambda x: x, self.x.value)"),
-    "calculus.": "from edf_course import calculus\n" + _backward("calculus.jacobian(lambda x: x, self.x.value)"),
-    "torch str": _backward("import importlib", "t = importlib.import_module('tor' + 'ch')"),
-    "torch import": _backward("t = __import__('torch')"),
+    + with_backward("numerical_gradient(lambda x: x, self.x.value)"),
+    "calculus.": "from edf_course import calculus\n" + with_backward("calculus.jacobian(lambda x: x, self.x.value)"),
+    "torch str": with_backward("import importlib", "t = importlib.import_module('tor' + 'ch')"),
+    "torch import": with_backward("t = __import__('torch')"),
     "aug": SIGMOID + "\nclasses = []\nclasses += [edf.Sigmoid]\nSigmoid = classes[0]",
     "match": SIGMOID + "\nmatch edf.Sigmoid:\n    case Sigmoid: pass",
     "comprehension": SIGMOID + "\n[Sigmoid := c for c in [edf.Sigmoid]]",
     "del": "from edf_course.edf import Sigmoid as S\nSigmoid = S\ndel S",
-    "builtins": "import builtins\nbuiltins.S = edf.Sigmoid\n" + _backward("S.backward(self)"),
+    "builtins": "import builtins\nbuiltins.S = edf.Sigmoid\n" + with_backward("S.backward(self)"),
     "lambda closure": "make = lambda c: type('Sigmoid', (c,), {})\nSigmoid = make(edf.Sigmoid)",
     "return from call": "def make():\n    return edf.Sigmoid\nSigmoid = make()",
-    "progress": _backward("import edf_course.progress as p", "p._latest['edf.sigmoid'].thing.backward(self)"),
-    "check globals": _backward("check.__globals__['edf'].Sigmoid.backward(self)"),
-    "scipy": "from scipy.optimize import approx_fprime\n" + _backward("approx_fprime(self.x.value, len)"),
-    "nested def": _backward("def inner():", "    return edf.Sigmoid", "inner().backward(self)"),
-    "class body exec": _HEAD.replace("(CompNode):", "(CompNode):\n    exec('backward = edf.Sigmoid.backward')")
+    "progress": with_backward("import edf_course.progress as p", "p._latest['edf.sigmoid'].thing.backward(self)"),
+    "check globals": with_backward("check.__globals__['edf'].Sigmoid.backward(self)"),
+    "scipy": "from scipy.optimize import approx_fprime\n" + with_backward("approx_fprime(self.x.value, len)"),
+    "nested def": with_backward("def inner():", "    return edf.Sigmoid", "inner().backward(self)"),
+    "class body exec": HEAD.replace("(CompNode):", "(CompNode):\n    exec('backward = edf.Sigmoid.backward')")
     + "        pass\n",
     "hand_in": _MAKE + "old = hand_in\ndef hand_in(exercise, thing):\n    return old(exercise, make())\n" + SIGMOID,
     "hand_in lambda": "old = hand_in\nhand_in = lambda exercise, thing: old(exercise, edf.Sigmoid)\n" + SIGMOID,
-    "check's differences": _backward(
+    "check's differences": with_backward(
         "from edf_course.exercises import answering, public_cases, statement",
         "ask = lambda probe: answering.answer('node', Sigmoid, probe)",
         "arrays = {'x': self.x.value, 'upstream': self.grad}",
         "found = public_cases._Differences(statement('edf.sigmoid'), arrays, ask)",
         "self.x.addgrad(found.vjp(self.grad)['x'])",
     ),
-    "in numpy": _MAKE + "np.backward = make().backward\n" + _backward("np.backward(self)"),
-    "in __main__": _MAKE + "lib = make()\n" + _backward("import __main__ as m", "m.lib.backward(self)"),
+    "in numpy": _MAKE + "np.backward = make().backward\n" + with_backward("np.backward(self)"),
+    "in __main__": _MAKE + "lib = make()\n" + with_backward("import __main__ as m", "m.lib.backward(self)"),
     "globals in fn": _STOLEN + "def f():\n    globals()['Sigmoid'] = make()\nf()",
     "globals in fn2": _STOLEN + "def f():\n    globals().update(Sigmoid=make())\nf()",
     "user_ns in fn": _STOLEN + "def f():\n    get_ipython().user_ns['Sigmoid'] = make()\nf()",
@@ -220,216 +223,9 @@ TO_THE_LIBRARY: dict[str, str | list[str]] = {
         SIGMOID,
     ],
     "a module from nowhere": "open('h.py', 'w').write('…')\nfrom h import Sigmoid",
-    "a module from nowhere2": ["open('h.py', 'w').write('…')\nimport h", _backward("h.backward(self)")],
-    "mpmath": _backward("import mpmath", "d = [mpmath.diff(mpmath.exp, v) for v in self.x.value.ravel()]", _ADD),
+    "a module from nowhere2": ["open('h.py', 'w').write('…')\nimport h", with_backward("h.backward(self)")],
+    "mpmath": with_backward("import mpmath", "d = [mpmath.diff(mpmath.exp, v) for v in self.x.value.ravel()]", ADD),
     "typing": "from typing import TYPE_CHECKING\nSigmoid: type = edf.Sigmoid",
-}
-BY_DIFFERENCES = {
-    "central": _backward(_F, "x, h = self.x.value, 1e-6", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD),
-    "forward": _backward(_F, "x, h = self.x.value, 1e-7", "d = (f(x + h) - f(x)) / h", _ADD),
-    "own value": _backward(_F, "x, h = self.x.value, 1e-7", "d = (f(x + h) - self.value) / h", _ADD),
-    "times": _backward(_F, "x = self.x.value", "d = (f(x + 1e-6) - f(x - 1e-6)) * 5e5", _ADD),
-    "text step": _backward(_F, "x, h = self.x.value, float('1e-6')", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD),
-    "exp step": _backward(_F, "x, h = self.x.value, np.exp(-13)", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD),
-    "pow step": _backward(_F, "x, h = self.x.value, 2.0 ** -20", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD),
-    "ldexp": _backward(
-        _F, "import math", "x, h = self.x.value, math.ldexp(1, -20)", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD
-    ),
-    "div step": _backward(_F, "x, h = self.x.value, 1 / 10 ** 6", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD),
-    "config": _backward(
-        _F,
-        "x, h = self.x.value, CONFIG['h']",
-        "d = (f(x + h) - f(x - h)) / (2 * h)",
-        _ADD,
-        before="CONFIG = {'h': 1e-6}\n",
-    ),
-    "data step": _backward(
-        _F, "x = self.x.value", "h = DATA[3]", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD, before=_DATA
-    ),
-    "random step": _backward(
-        _F,
-        "x = self.x.value",
-        "h = np.random.default_rng(0).uniform(1e-6, 2e-6)",
-        "d = (f(x + h) - f(x - h)) / (2 * h)",
-        _ADD,
-    ),
-    "relative step": _backward(
-        _F, "x = self.x.value", "h = 1e-6 * np.maximum(1, np.abs(x))", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD
-    ),
-    "relative to x": _backward(
-        _F,
-        "x = self.x.value",
-        "h = 1e-6 * np.maximum(1, np.abs(x))",
-        "xp = x + h",
-        "xm = x - h",
-        "d = (f(xp) - f(xm)) / (xp - xm)",
-        _ADD,
-    ),
-    "spacing": _backward(
-        _F, "x = self.x.value", "h = np.sqrt(np.spacing(1.0))", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD
-    ),
-    "eps": _backward(
-        _F, "x = self.x.value", "h = np.cbrt(np.finfo(float).eps)", "d = (f(x + h) - f(x - h)) / (2 * h)", _ADD
-    ),
-    "sysfloat": _backward(
-        _F, "import sys", "x = self.x.value", "h = sys.float_info.epsilon ** 0.5", "d = (f(x + h) - f(x)) / h", _ADD
-    ),
-    "richardson": _backward(
-        _F,
-        "x, h = self.x.value, 1e-3",
-        "D = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
-        "d = (4 * D(h / 2) - D(h)) / 3",
-        _ADD,
-    ),
-    "richardson big": _backward(
-        _F,
-        "x, h = self.x.value, 0.1",
-        "D = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
-        "a = [D(h / 2**k) for k in range(6)]",
-        "for j in range(1, 6): a = [(4**j * q - p) / (4**j - 1) for p, q in zip(a, a[1:])]",
-        "d = a[0]",
-        _ADD,
-    ),
-    "five point": _backward(
-        _F, "x, h = self.x.value, 1e-3", "d = (-f(x + 2*h) + 8*f(x + h) - 8*f(x - h) + f(x - 2*h)) / (12 * h)", _ADD
-    ),
-    "weights": _backward(
-        _F,
-        "x, h = self.x.value, 0.08",
-        "d = sum(w * f(x + k * h) for k, w in ((-2, 1/12), (-1, -2/3), (1, 2/3), (2, -1/12))) / h",
-        _ADD,
-    ),
-    "polyfit": _backward(
-        _F,
-        "x, h = self.x.value, 1e-2",
-        "t = np.linspace(-1, 1, 9)",
-        "s = f(x.ravel() + h * t[:, None])",
-        "d = (np.polyfit(t, s, 8)[-2] / h).reshape(x.shape)",
-        _ADD,
-    ),
-    "np.gradient": _backward(
-        _F,
-        "x = self.x.value",
-        "t = np.array([-1, 0, 1]) * 1e-5",
-        "d = np.gradient(f(x[None] + t[:, None, None]), t, axis=0)[1]",
-        _ADD,
-    ),
-    "np.diff": _backward(
-        _F,
-        "x = self.x.value",
-        "t = np.array([-1, 1]) * 1e-5",
-        "d = np.diff(f(x[None] + t[:, None, None]), axis=0)[0] / np.diff(t)",
-        _ADD,
-    ),
-    "complex": _backward(_F, "d = f(self.x.value + 1e-20j).imag / 1e-20", _ADD),
-    "complex()": _backward(_F, "d = f(self.x.value + complex(0, 1e-20)).imag / 1e-20", _ADD),
-    "complex128": _backward(
-        _F, "z = self.x.value.astype(np.complex128)", "z.imag = 1e-20", "d = np.imag(f(z)) / 1e-20", _ADD
-    ),
-    "dtype complex": _backward(
-        _F, "z = np.array(self.x.value, dtype=complex)", "z.imag = 1e-20", "d = np.imag(f(z)) / 1e-20", _ADD
-    ),
-    "csqrt": _backward(_F, "z = self.x.value + np.emath.sqrt(-1) * 1e-20", "d = f(z).imag / 1e-20", _ADD),
-    "imath": _backward(_F, "i = (-1) ** 0.5", "d = f(self.x.value + i * 1e-20).imag / 1e-20", _ADD),
-    "dtype D": _backward(_F, "z = self.x.value.astype('D')", "z.imag = 1e-20", "d = np.imag(f(z)) / 1e-20", _ADD),
-    "cauchy": _backward(
-        _F,
-        "w = np.exp(2j * np.pi * np.arange(16) / 16)",
-        "d = np.mean(f(self.x.value[None] + w[:, None, None]) / w[:, None, None], axis=0).real",
-        _ADD,
-    ),
-    "self forward": _backward(
-        "x, h, g = self.x.value, 1e-6, self.grad",
-        "self.x.value = x + h; self.forward(); p = self.value",
-        "self.x.value = x - h; self.forward(); m = self.value",
-        "self.x.value = x; self.forward()",
-        "self.x.addgrad(g * (p - m) / (2 * h))",
-    ),
-    "self forward data": _backward(
-        "x, h, g = self.x.value, DATA[3], self.grad",
-        "self.x.value = x + h; self.forward(); p = self.value",
-        "self.x.value = x - h; self.forward(); m = self.value",
-        "self.x.value = x; self.forward()",
-        "self.x.addgrad(g * (p - m) / (2 * h))",
-        before=_DATA,
-    ),
-    "other node": _backward(
-        "x, h = self.x.value, DATA[3]",
-        "def at(v):",
-        "    i = Input(); i.value = v; n = Sigmoid(i); n.forward(); return n.value",
-        "d = (at(x + h) - at(x - h)) / (2 * h)",
-        _ADD,
-        before=_DATA,
-    ),
-    "subtract": _backward(
-        _F, "x, h = self.x.value, DATA[3]", "d = np.subtract(f(x + h), f(x - h)) / (2 * h)", _ADD, before=_DATA
-    ),
-    "in place": _backward(
-        _F, "x, h = self.x.value, DATA[3]", "d = f(x + h)", "d -= f(x - h)", "d /= 2 * h", _ADD, before=_DATA
-    ),
-    "add neg": _backward(
-        _F, "x, h = self.x.value, DATA[3]", "d = (f(x + h) + -f(x - h)) / (2 * h)", _ADD, before=_DATA
-    ),
-    "stack": _backward(
-        _F,
-        "x, h = self.x.value, DATA[3]",
-        "p, m = (f(x + s * h) for s in (1, -1))",
-        "d = (p - m) / (2 * h)",
-        _ADD,
-        before=_DATA,
-    ),
-    "scipy deriv": _backward(
-        _F, "from scipy.differentiate import derivative", "d = derivative(f, self.x.value).df", _ADD
-    ),
-    "scipy fprime": _backward(
-        _F,
-        "from scipy.optimize import approx_fprime",
-        "d = np.array([approx_fprime(np.array([v]), lambda z: f(z[0]))[0] for v in self.x.value.ravel()]).reshape(self.x.value.shape)",
-        _ADD,
-    ),
-    "spline": _backward(
-        _F,
-        "from scipy.interpolate import CubicSpline",
-        "t = np.linspace(-60, 60, 40001)",
-        "d = CubicSpline(t, f(t))(self.x.value, 1)",
-        _ADD,
-    ),
-    "secant": _backward(
-        _F,
-        "x = self.x.value",
-        "y = np.nextafter(np.float32(1), np.float32(2)) - 1",
-        "h = 8 * y",
-        "d = (f(x + h) - f(x - h)) / (h + h)",
-        _ADD,
-    ),
-    "longdouble": _backward(
-        _F,
-        "x, h = self.x.value.astype(np.longdouble), np.longdouble(1e-3)",
-        "D = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
-        "d = ((64 * D(h / 4) - 20 * D(h / 2) + D(h)) / 45).astype(float)",
-        _ADD,
-    ),
-    "decimal": _backward(
-        "from decimal import Decimal as D, getcontext",
-        "getcontext().prec = 60",
-        "h = D(10) ** -20",
-        "f = lambda z: 1 / (1 + (-z).exp())",
-        "slope = lambda v: float((f(D(float(v)) + h) - f(D(float(v)) - h)) / (2 * h))",
-        "d = np.vectorize(slope)(self.x.value)",
-        _ADD,
-    ),
-    "rounded": _backward(
-        _F,
-        "x, h = self.x.value, 1e-6",
-        "d = (f(x + h) - f(x - h)) / (2 * h)",
-        "self.x.addgrad((self.grad * d).astype(np.float32))",
-    ),
-    "method": _HEAD.replace(
-        "    def backward", "    def f(self, z):\n        return 1 / (1 + np.exp(-z))\n\n    def backward"
-    )
-    + "        x, h = self.x.value, DATA[3]\n        v = [self.f(x + k * h) for k in (-1, 1)]\n"
-    + "        d = (v[1] - v[0]) / (2 * h)\n        self.x.addgrad(self.grad * d)\n"
-    + _DATA,
 }
 HONEST: dict[str, str | list[str]] = {
     "looks at the library first": [
@@ -480,20 +276,20 @@ HONEST: dict[str, str | list[str]] = {
         SIGMOID.replace("(self, x)", "(self, x, b=None)").replace("self.x = x", "self.x, self.b = x, b"),
     ],
     "dual": "class Dual:\n    def __init__(s, a, b=0.0): s.a, s.b = a, b\n    def __neg__(s): return Dual(-s.a, -s.b)\n    def exp(s): e = np.exp(s.a); return Dual(e, e * s.b)\n    def __radd__(s, o): return Dual(o + s.a, s.b)\n    def __rtruediv__(s, o): return Dual(o / s.a, -o * s.b / s.a**2)\n"
-    + _backward("t = 1 / (1 + (-Dual(self.x.value, 1.0)).exp())", "self.x.addgrad(self.grad * t.b)"),
-    "f32": _backward("y = self.value.astype(np.float32).astype(float)", "self.x.addgrad(self.grad * (y - y * y))"),
-    "eps": _backward("y = self.value", "self.x.addgrad(self.grad * y * (1 - y + 1e-12))"),
-    "two calls": _backward(_F, "x = self.x.value", "self.x.addgrad(self.grad * (f(x) - f(x) ** 2))"),
-    "sub noisy": _backward(
+    + with_backward("t = 1 / (1 + (-Dual(self.x.value, 1.0)).exp())", "self.x.addgrad(self.grad * t.b)"),
+    "f32": with_backward("y = self.value.astype(np.float32).astype(float)", "self.x.addgrad(self.grad * (y - y * y))"),
+    "eps": with_backward("y = self.value", "self.x.addgrad(self.grad * y * (1 - y + 1e-12))"),
+    "two calls": with_backward(F, "x = self.x.value", "self.x.addgrad(self.grad * (f(x) - f(x) ** 2))"),
+    "sub noisy": with_backward(
         "f = lambda z: 1 / (1 + np.exp(-z) + 1e-11)",
         "x = self.x.value",
         "self.x.addgrad(self.grad * f(x) * (f(0 * x) * 2 - f(x)))",
     ),
-    "one minus": _backward(_F, "x = self.x.value", "self.x.addgrad(self.grad * f(x) * f(-x))"),
-    "more digits": _backward(
+    "one minus": with_backward(F, "x = self.x.value", "self.x.addgrad(self.grad * f(x) * f(-x))"),
+    "more digits": with_backward(
         "y = self.value.astype(np.longdouble)", "self.x.addgrad((self.grad * (y - y * y)).astype(float))"
     ),
-    "rounded, with a small number": _backward(
+    "rounded, with a small number": with_backward(
         "d = self.value * (1 - self.value) / 0.01 * 0.01", "self.x.addgrad((self.grad * d).astype('f4'))"
     ),
     "times its cells": [
@@ -510,5 +306,5 @@ HONEST: dict[str, str | list[str]] = {
     ],
     "settings of modules": ["import matplotlib as mpl\nmpl.rcParams['font.size'] = 9\nnp.loud = False", SIGMOID],
     "notes in its names": "def note(text):\n    globals()['notes'] = text\nnote('hello')\n" + SIGMOID,
-    "tiny clip": _backward("y = np.clip(self.value, 1e-9, 1 - 1e-9)", "self.x.addgrad(self.grad * y * (1 - y))"),
+    "tiny clip": with_backward("y = np.clip(self.value, 1e-9, 1 - 1e-9)", "self.x.addgrad(self.grad * y * (1 - y))"),
 }

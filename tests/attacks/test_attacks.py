@@ -29,6 +29,7 @@ from tests.attacks.catalogue import (
     backward,
 )  # fmt: skip
 from tests.attacks.conftest import Grader
+from tests.attacks.differences import BY_DIFFERENCES
 from tests.attacks.lecture import (
     FULL,
     LECTURE,
@@ -41,7 +42,7 @@ from tests.attacks.lecture import (
     submission,
     without_an_answer,
 )
-from tests.attacks.roundabout import BY_DIFFERENCES, TO_THE_LIBRARY
+from tests.attacks.roundabout import TO_THE_LIBRARY
 
 
 def points(result: SubmissionGrade) -> tuple[float, ...]:

@@ -20,9 +20,9 @@ import pytest
 from autograder.classroom import classroom
 from autograder.course import Course
 from edf_course import exercises
+from tests.autograder.handed_in import RIGHT
 from tests.autograder.mini import MINI, MINI_EXERCISES, REPOSITORY, make_course
 
-RIGHT = "# begins with: solution\n"
 WRONG = (
     RIGHT
     + """
@@ -39,7 +39,6 @@ class Sigmoid(CompNode):
         self.x.addgrad(self.value * (1 - self.value))
 """
 )
-ENDLESS = RIGHT + "\n# %% new after sigmoid-hand-in\nwhile True:\n    pass\n"
 CUT = RIGHT + "# is cut after: 2000\n"
 GRADE = [sys.executable, "-c", "import sys; from tests.autograder.grade_mini import main; main(*sys.argv[1:])"]
 KEEPER = Path(__file__).with_name("keeper.py")

@@ -25,6 +25,17 @@ def gate(a_grad: Any = lambda a, s, g: g * s, b_grad: Any = lambda a, s, g: g * 
     )
 
 
+class Gated(CompNode):
+    """A gate without a backward."""
+
+    def __init__(self, a: Any, b: Any) -> None:
+        super().__init__()
+        self.a, self.b = a, b
+
+    def forward(self) -> None:
+        self.value = self.a.value * sig(self.b.value)
+
+
 def test_a_wrong_sign_of_the_bias_costs_its_share_of_the_gradient_and_nothing_else() -> None:
     verdict = judge("edf.affine", affine(b_grad=lambda x, W, g: g.mean(axis=0)))
     assert points("edf.affine", affine(b_grad=lambda x, W, g: g.mean(axis=0))) == {
@@ -77,14 +88,7 @@ def test_a_gradient_that_is_not_there_is_no_attempt_and_excuses_nothing(thing: t
 
 
 def test_what_is_wrong_in_the_other_gradients_still_costs_points() -> None:
-    class Overwrites(CompNode):
-        def __init__(self, a: Any, b: Any) -> None:
-            super().__init__()
-            self.a, self.b = a, b
-
-        def forward(self) -> None:
-            self.value = self.a.value * sig(self.b.value)
-
+    class Overwrites(Gated):
         def backward(self) -> None:
             self.a.grad = self.grad * sig(self.b.value)
             self.b.addgrad(self.grad * self.a.value)
@@ -151,14 +155,7 @@ def test_with_several_operands_the_gradient_is_never_whole_while_one_is_wrong(ex
 
 
 def test_an_operand_that_is_read_twice_is_owed_the_sum_by_whoever_has_all_gradients_right() -> None:
-    class OnlyOnce(CompNode):
-        def __init__(self, a: Any, b: Any) -> None:
-            super().__init__()
-            self.a, self.b = a, b
-
-        def forward(self) -> None:
-            self.value = self.a.value * sig(self.b.value)
-
+    class OnlyOnce(Gated):
         def backward(self) -> None:
             a, s = self.a.value, sig(self.b.value)
             self.a.addgrad(self.grad * s)

@@ -14,9 +14,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.course import Course
+from tests.autograder.handed_in import RIGHT
 from tests.autograder.mini import MINI
 from tests.autograder.rows import rows
-from tests.autograder.running import RIGHT, WRONG, a_class, copy_of, run
+from tests.autograder.running import WRONG, a_class, copy_of, run
 from tests.tools import needs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own queries

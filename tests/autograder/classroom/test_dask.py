@@ -21,27 +21,12 @@ from autograder.report.results import results
 from tests.autograder.dask_cluster import Cluster
 from tests.autograder.handed_in import ALL, ENDLESS, RIGHT, UNTOUCHED, HandedIn, sleeping
 from tests.autograder.mini import MINI
+from tests.autograder.running import WRONG
 from tests.autograder.workers import SOON, all_right, command, graded, have_ended, in_the_middle, is_busy, jails, until
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'edf-autograder[dask]'")
 
-NO_UPSTREAM = (
-    RIGHT
-    + """
-# %% sigmoid
-class Sigmoid(CompNode):
-    def __init__(self, x):
-        super().__init__()
-        self.x = x
-
-    def forward(self):
-        self.value = 0.5 * (np.tanh(self.x.value / 2) + 1)
-
-    def backward(self):
-        self.x.addgrad(self.value * (1 - self.value))
-"""
-)
-CLASS = {"right": RIGHT, "untouched": UNTOUCHED, "no_upstream": NO_UPSTREAM, "slow": sleeping(0.5)}
+CLASS = {"right": RIGHT, "untouched": UNTOUCHED, "no_upstream": WRONG, "slow": sleeping(0.5)}
 
 
 @pytest.fixture
@@ -236,4 +221,4 @@ def test_a_cluster_for_one_run_that_is_stopped_leaves_nothing(grading_for_once: 
 def test_a_cluster_for_one_run_that_is_killed_leaves_nothing(grading_for_once: subprocess.Popen[str]) -> None:
     processes = in_the_middle(grading_for_once)
     grading_for_once.kill()
-    until(lambda: have_ended(processes))
+    assert until(lambda: have_ended(processes))

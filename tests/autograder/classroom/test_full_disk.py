@@ -12,9 +12,10 @@ import pytest
 
 from autograder.classroom.journal import Journal
 from autograder.course import Course
+from tests.autograder.handed_in import RIGHT
 from tests.autograder.mini import MINI, REPOSITORY
 from tests.autograder.rows import points, rows
-from tests.autograder.running import GRADE, RIGHT, WRONG, a_class, copy_of, graded_notebooks
+from tests.autograder.running import GRADE, WRONG, a_class, copy_of, graded_notebooks
 from tests.tools import needs
 
 CLASS = {"ada": RIGHT, "ben": "", "dora": WRONG, "eva": RIGHT}

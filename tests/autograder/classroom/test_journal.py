@@ -152,10 +152,12 @@ def test_a_second_grader_is_told_who_the_first_one_is_until_that_is_killed(mini_
 
 
 def test_blocks_of_one_process_may_be_nested(mini_course: Course) -> None:
+    done = []
     with alone(mini_course, MINI), alone(mini_course, MINI):
-        pass
+        done.append("nested")
     with alone(mini_course, MINI):
-        pass
+        done.append("afterwards")
+    assert done == ["nested", "afterwards"]
 
 
 def test_an_error_of_the_file_system_is_said_in_a_sentence(mini_course: Course) -> None:
@@ -167,9 +169,12 @@ def test_an_error_of_the_file_system_is_said_in_a_sentence(mini_course: Course) 
 
 
 def test_without_locks_grading_goes_on(mini_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    asked = []
+
+    def refuse(*how: object) -> None:
+        asked.append(how)
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
     with alone(mini_course, MINI):
-        pass
+        assert asked

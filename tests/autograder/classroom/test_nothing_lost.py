@@ -15,9 +15,10 @@ import pytest
 from autograder.classroom.journal import Journal
 from autograder.course import Course
 from tests.autograder import running
+from tests.autograder.handed_in import ENDLESS, RIGHT
 from tests.autograder.mini import MINI
 from tests.autograder.rows import points, rows
-from tests.autograder.running import CUT, ENDLESS, RIGHT, WRONG, a_class, anew, as_before, copy_of, run
+from tests.autograder.running import CUT, WRONG, a_class, anew, as_before, copy_of, run
 from tests.tools import needs
 
 CLASS = {"ada": RIGHT, "ben": "", "carl": CUT, "dora": WRONG, "eva": RIGHT, "fred": WRONG}

@@ -25,10 +25,11 @@ from autograder.classroom import database
 from autograder.classroom.gradebook import Writer, knows, standings
 from autograder.classroom.secret import SECRET_BYTES
 from autograder.course import Course, CourseError
+from tests.autograder.handed_in import RIGHT
 from tests.autograder.mini import MINI
 from tests.autograder.people import Person, meanwhile
 from tests.autograder.rows import a_grade, points, rows
-from tests.autograder.running import CUT, RIGHT, WRONG, a_class, anew, graded_notebooks, run
+from tests.autograder.running import CUT, WRONG, a_class, anew, graded_notebooks, run
 from tests.tools import needs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own queries

@@ -21,10 +21,11 @@ from sqlalchemy.exc import OperationalError
 
 from autograder.classroom.lock import alone
 from autograder.course import Course
+from tests.autograder.handed_in import RIGHT
 from tests.autograder.mini import MINI
 from tests.autograder.people import Entered, Person, meanwhile
 from tests.autograder.rows import points, rows
-from tests.autograder.running import RIGHT, WRONG, Outcome, a_class, anew, graded_notebooks, run
+from tests.autograder.running import WRONG, Outcome, a_class, anew, graded_notebooks, run
 from tests.tools import needs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own queries

@@ -175,18 +175,21 @@ def test_what_is_no_plain_npy_is_refused(blob: bytes) -> None:
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_wire_error(head: bytes, body: bytes) -> None:
     try:
-        decode(head, body)
+        message = decode(head, body)
     except WireError:
         return
+    assert sum(array.nbytes for array in message.arrays.values()) <= len(body)
 
 
 @given(st.binary(max_size=200))
 def test_any_array_is_one_or_a_wire_error(tail: bytes) -> None:
     blob = RIGHT[:20] + tail
     try:
-        decode(*frame({"type": "m", "values": {}, "arrays": [["x", len(blob)]]}, blob))
+        message = decode(*frame({"type": "m", "values": {}, "arrays": [["x", len(blob)]]}, blob))
     except WireError:
         return
+    assert message.arrays["x"].dtype.kind in "biufc"
+    assert message.arrays["x"].nbytes <= len(tail)
 
 
 def test_headers_that_are_too_deep_or_no_json_are_refused() -> None:

@@ -16,8 +16,9 @@ from autograder.provenance.provenance import Finding
 from autograder.provenance.sources import SourceReader
 from edf_course.exercises.answering import answer
 from edf_course.exercises.marking import Comparison
+from tests.attacks.differences import BY_DIFFERENCES
 from tests.attacks.lecture import GATE, SIGMOID, START
-from tests.attacks.roundabout import BY_DIFFERENCES, HONEST, TO_THE_LIBRARY
+from tests.attacks.roundabout import HONEST, TO_THE_LIBRARY
 from tests.autograder import right_answers
 from tests.autograder.right_answers import RIGHT
 
